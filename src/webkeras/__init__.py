@@ -1,3 +1,34 @@
 """webkeras: trained Keras models of every version, in the browser, from Python."""
 
+from webkeras.backends import available as backends
+from webkeras.errors import (
+    BackendError,
+    ConfigError,
+    DeviceLost,
+    NoBackend,
+    ShaderError,
+    ShapeError,
+    WebKerasError,
+    WeightsError,
+)
+from webkeras.layers import Layer, key, layer
+from webkeras.model import Model, load_model
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "BackendError",
+    "ConfigError",
+    "DeviceLost",
+    "Layer",
+    "Model",
+    "NoBackend",
+    "ShaderError",
+    "ShapeError",
+    "WebKerasError",
+    "WeightsError",
+    "backends",
+    "key",
+    "layer",
+    "load_model",
+]

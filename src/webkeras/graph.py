@@ -54,6 +54,11 @@ class Value:
     constant: Constant | None = None
     name: str = ""
     mask: Any = None  # Keras' mask of this tensor: a Value of ones and zeros, or None
+    is_constant: bool = field(init=False)  # depends on no input of the graph
+
+    def __post_init__(self) -> None:
+        node = self.node
+        self.is_constant = self.constant is not None if node is None else all(v.is_constant for v in node.inputs)
 
     __array_ufunc__ = None  # numpy arrays leave `array + value` to us
 
@@ -266,15 +271,6 @@ def rewrite(graph: Graph, rule: Callable[[Node, tuple[Value, ...]], Sequence[Val
             outs = copy.outs
         new.update({id(a): b for a, b in zip(node.outs, outs, strict=True)})
     return Graph(graph.inputs, {k: new.get(id(v), v) for k, v in graph.outputs.items()})
-
-
-def constants(graph: Graph) -> set[int]:
-    """The ids of all values that depend on no input."""
-    known: set[int] = set()
-    for node in graph.nodes():
-        if all(v.constant is not None or id(v) in known for v in node.inputs):
-            known.update(id(v) for v in node.outs)
-    return known
 
 
 def compute(node: Node, xs: Sequence[Any]) -> Sequence[Any]:

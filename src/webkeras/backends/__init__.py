@@ -1,0 +1,84 @@
+"""Backends: what runs a graph, and the choice between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from webkeras.errors import NoBackend
+from webkeras.graph import Graph
+
+NAMES = ("webgl2", "wasm", "reference")
+
+
+class Executable(Protocol):
+    """A graph made ready: programs compiled, weights uploaded, constants computed."""
+
+    def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """Flat float32 buffers by input name -> flat float32 buffers by output name, waiting for the result."""
+
+    async def run_async(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """The same without blocking the page."""
+
+    def free(self) -> None:
+        """Give everything back; the executable cannot run afterwards."""
+
+    def __str__(self) -> str:
+        """The plan, a line a step."""
+
+
+class Backend(Protocol):
+    """What can run graphs here."""
+
+    name: str
+
+    def prepare(self, graph: Graph) -> Executable:
+        """Rewrite, plan, compile and upload; waits until all of it is done."""
+
+    async def prepare_async(self, graph: Graph) -> Executable:
+        """The same without blocking the page."""
+
+
+def available() -> dict[str, str]:
+    """Every backend by name, with "" where it works here and the reason where it does not."""
+    return {name: _why_not(name) for name in NAMES}
+
+
+def _why_not(name: str) -> str:
+    if name == "reference":
+        return ""
+    if name == "webgl2":
+        from webkeras.backends.webgl2 import context
+
+        return context.why_not()
+    return "the WebAssembly backend is not built yet"
+
+
+_open: dict[str, Backend] = {}
+
+
+def choose(name: str) -> Backend:
+    """The backend of a name, opened once; "auto" takes the first that works.
+
+    Raises NoBackend, saying what was tried and why not.
+    """
+    if name != "auto" and name not in NAMES:
+        raise NoBackend(f"backend {name!r} is unknown; expected 'auto', {', '.join(map(repr, NAMES))}")
+    tried = {}
+    for candidate in NAMES if name == "auto" else [name]:
+        if tried.setdefault(candidate, _why_not(candidate)):
+            continue
+        if candidate not in _open:
+            _open[candidate] = _opened(candidate)
+        return _open[candidate]
+    raise NoBackend("; ".join(f"backend {n!r} cannot be used: {why}" for n, why in tried.items()))
+
+
+def _opened(name: str) -> Backend:
+    if name == "webgl2":
+        from webkeras.backends.webgl2 import context
+
+        return context.WebGL2()
+    from webkeras.backends.reference import Reference
+
+    return Reference()

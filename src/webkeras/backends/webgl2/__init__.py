@@ -1,0 +1,1 @@
+"""WebGL2: nodes become dispatches (pure Python), and one small JavaScript file replays them."""

@@ -1,0 +1,41 @@
+"""Architecture JSON to Spec: structure and names only, no arithmetic. One module per Keras."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from webkeras.dialects import keras2
+from webkeras.errors import ConfigError
+from webkeras.spec import Spec
+
+
+def read(text: str, file: str = "model.json", keras_version: str | None = None) -> Spec:
+    """The Spec of an architecture file; `keras_version` stands in where the file names none.
+
+    Raises ConfigError, naming file and layer.
+    """
+    try:
+        data = json.loads(text)
+    except ValueError as e:
+        raise ConfigError(f"{file}: not JSON ({e}); expected the text of model.to_json()") from None
+    if not isinstance(data, dict) or "class_name" not in data or "config" not in data:
+        raise ConfigError(f"{file}: has no 'class_name' and 'config'; expected the text of model.to_json()")
+    version = str(data.get("keras_version") or keras_version or "2")
+    try:
+        return DIALECTS[dialect(version)](data, version)
+    except ConfigError as e:
+        raise ConfigError(f"{file}: {e}") from None
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as e:
+        raise ConfigError(f"{file}: the graph cannot be read ({type(e).__name__}: {e}); expected a Keras {version} model") from None
+
+
+def dialect(version: str) -> int:
+    """1, 2 or 3 from a version such as "2.0.5" or "2.11.0-tf"."""
+    major = version.split(".")[0]
+    if major not in ("0", "1", "2", "3"):
+        raise ConfigError(f"keras_version {version!r}; expected 1, 2 or 3")
+    return max(1, int(major))
+
+
+DIALECTS: dict[int, Any] = {2: keras2.read}

@@ -1,0 +1,156 @@
+"""What a layer is: config keys that name themselves in every dialect, weights that know their shape, and a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
+
+from webkeras.errors import ConfigError, ShapeError, WeightsError
+from webkeras.graph import Value, recording
+from webkeras.shapes import Shape
+
+LAYERS: dict[str, type[Layer]] = {}
+
+#: Keys that matter in training only, or say what the weights and shapes say already.
+IGNORED = frozenset(
+    "name trainable dtype batch_input_shape batch_shape input_shape input_dtype build_config "
+    "activity_regularizer kernel_initializer bias_initializer kernel_regularizer bias_regularizer kernel_constraint "
+    "bias_constraint depthwise_initializer pointwise_initializer depthwise_regularizer pointwise_regularizer "
+    "depthwise_constraint pointwise_constraint beta_initializer gamma_initializer moving_mean_initializer "
+    "moving_variance_initializer beta_regularizer gamma_regularizer beta_constraint gamma_constraint momentum "
+    "renorm renorm_clipping renorm_momentum fused virtual_batch_size adjustment synchronized".split()
+)
+
+T = TypeVar("T", bound="type[Layer]")
+
+
+class key:  # noqa: N801 - reads as a declaration
+    """One config key: how to read it, its default (none: required) and its name in older Keras.
+
+    `read` takes the file's value; with `versioned` it takes the dialect as well, where the meaning changed. An older
+    name may be a tuple of names: their values together are read as one.
+    """
+
+    def __init__(
+        self,
+        read: Callable[..., Any],
+        default: Any = ...,
+        *,
+        keras1: str | tuple[str, ...] | None = None,
+        keras2: str | None = None,
+        versioned: bool = False,
+    ) -> None:
+        self.read, self.default, self.versioned = read, default, versioned
+        self.older = {1: keras1 or keras2, 2: keras2}
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def spelled(self, dialect: int) -> str | tuple[str, ...]:
+        """The key's name in a dialect."""
+        return self.older.get(dialect) or self.name
+
+    def get(self, config: Mapping[str, Any], dialect: int) -> Any:
+        """The key's value in a config; KeyError when it is required and missing."""
+        old = self.spelled(dialect)
+        if isinstance(old, tuple):
+            value = [config[o] for o in old] if old[0] in config else self.default
+        else:
+            value = config.get(old, self.default)
+        if value is ...:
+            raise KeyError(old)
+        return self.read(value, dialect) if self.versioned else self.read(value)
+
+    def __get__(self, layer: Any, owner: type) -> Any:
+        raise AttributeError(f"key {self.name!r} is read when the layer is made")
+
+
+def layer(*names: str) -> Callable[[T], T]:
+    """Register a class under the class names that files use, Keras 3's first."""
+
+    def register(cls: T) -> T:
+        for n in names:
+            if n in LAYERS:
+                raise ConfigError(f"layer {n!r} is registered twice; give one of them another name")
+            LAYERS[n] = cls
+        return cls
+
+    return register
+
+
+class Layer:
+    """A Keras layer: `call` says what it computes, in ops; `build` which weights it has.
+
+    Subclasses declare their config keys as class attributes; a key of the file that nobody reads is an error.
+    `mask` says what becomes of Keras' mask: "pass" hands the first input's on, "stop" drops it.
+    """
+
+    mask: ClassVar[str] = "pass"
+
+    def __init__(self, config: Mapping[str, Any], dialect: int = 3, arrays: Sequence[Any] = ()) -> None:
+        self.name, self.dialect, self.arrays = str(config.get("name", "")), dialect, list(arrays)
+        known: set[str] = set(IGNORED)
+        for k in self.keys():
+            old = k.spelled(dialect)
+            known.update(old if isinstance(old, tuple) else [old])
+            try:
+                setattr(self, k.name, k.get(config, dialect))
+            except KeyError as e:
+                raise ConfigError(f"{self}: config has no {e} (Keras {dialect} dialect)") from None
+            except (TypeError, ValueError, ConfigError) as e:
+                raise ConfigError(f"{self}: config key {k.name!r}: {e}") from None
+        if unknown := sorted(set(config) - known):
+            raise ConfigError(f"{self}: config key {unknown[0]!r} is read by nobody (Keras {dialect} dialect)")
+
+    @classmethod
+    def keys(cls) -> list[key]:
+        """The declared keys, base classes' first; a subclass may redeclare one."""
+        found = {name: k for c in reversed(cls.__mro__) for name, k in vars(c).items()}
+        return [k for k in found.values() if isinstance(k, key)]
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__} {self.name!r}"
+
+    def build(self, *shapes: Any) -> dict[str, Shape]:
+        """The weights this layer has for inputs of these shapes, by name, in the file's order."""
+        return {}
+
+    def canonical(self, arrays: list[Any]) -> list[Any]:
+        """The file's arrays in today's order and layout, where the dialect had another."""
+        return arrays
+
+    def call(self, *xs: Any, **kwargs: Any) -> Any:
+        """What the layer computes."""
+        raise NotImplementedError(f"{self}: has no call")
+
+    def compute_mask(self, *xs: Any) -> Any:
+        """The mask of the output."""
+        first = xs[0][0] if xs and isinstance(xs[0], list) else xs[0] if xs else None
+        return getattr(first, "mask", None) if self.mask == "pass" else None
+
+    def __call__(self, *xs: Any, **kwargs: Any) -> Any:
+        """Bind the weights, compute, carry the mask; every error names the layer."""
+        try:
+            with recording(str(self)):
+                self.bind(*xs)
+                y = self.call(*xs, **kwargs)
+                mask = self.compute_mask(*xs)
+        except ShapeError as e:
+            raise ShapeError(str(e) if str(e).startswith(str(self)) else f"{self}: {e}") from None
+        if isinstance(y, Value) and mask is not None and y.mask is None:
+            y.mask = mask
+        return y
+
+    def bind(self, *xs: Any) -> None:
+        """Give every weight its name; WeightsError when count or shape differ from what config and input make."""
+        wanted = self.build(*[[tuple(v.shape) for v in x] if isinstance(x, list) else tuple(x.shape) for x in xs])
+        arrays = self.canonical(self.arrays)
+        if len(arrays) != len(wanted):
+            names = ", ".join(wanted) or "none"
+            raise WeightsError(f"{self}: the file has {len(arrays)} weights, the layer takes {len(wanted)} ({names})")
+        for (name, shape), a in zip(wanted.items(), arrays, strict=True):
+            if tuple(a.shape) != tuple(shape):
+                raise WeightsError(
+                    f"{self}: {name} is {tuple(a.shape)} in the file, config and input make it {tuple(shape)}"
+                )
+            setattr(self, name, a)

@@ -1,0 +1,69 @@
+"""How config values are read: each function takes what the file has and gives what the layer wants, or raises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def boolean(v: Any) -> bool:
+    """true or false, nothing else."""
+    if not isinstance(v, bool):
+        raise ValueError(f"{v!r}; expected true or false")
+    return v
+
+
+def whole(v: Any) -> int:
+    """A whole number."""
+    if isinstance(v, bool) or int(v) != v:
+        raise ValueError(f"{v!r}; expected a whole number")
+    return int(v)
+
+
+def optional(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """null, or what `read` takes."""
+    return lambda v: None if v is None else read(v)
+
+
+def one_of(*values: Any) -> Callable[[Any], Any]:
+    """One of the given values."""
+
+    def read(v: Any) -> Any:
+        if v not in values:
+            raise ValueError(f"{v!r}; expected {' or '.join(map(repr, values))}")
+        return v
+
+    return read
+
+
+def wholes(n: int) -> Callable[[Any], tuple[int, ...]]:
+    """n whole numbers; one stands for all."""
+
+    def read(v: Any) -> tuple[int, ...]:
+        out = tuple(whole(i) for i in v) if isinstance(v, list | tuple) else (whole(v),) * n
+        if len(out) == 1:
+            out = out * n
+        if len(out) != n:
+            raise ValueError(f"{v!r}; expected {n} numbers")
+        return out
+
+    return read
+
+
+def pads(n: int) -> Callable[[Any], tuple[tuple[int, int], ...]]:
+    """n pairs (before, after); a number stands for equal sides, one number for all axes."""
+
+    def read(v: Any) -> tuple[tuple[int, int], ...]:
+        rows = v if isinstance(v, list | tuple) and (n > 1 or isinstance(v[0], list)) else [v] * n
+        if len(rows) != n:
+            raise ValueError(f"{v!r}; expected {n} pairs")
+        out = [wholes(2)(row) for row in rows]
+        return tuple((a, b) for a, b in out)
+
+    return read
+
+
+def data_format(v: Any) -> str:
+    """"channels_last" or "channels_first", Keras 1's "tf" and "th" understood; null and "default" are the first."""
+    names = {"tf": "channels_last", "th": "channels_first", "default": "channels_last", None: "channels_last"}
+    return str(one_of("channels_last", "channels_first")(names.get(v, v)))

@@ -1,0 +1,216 @@
+"""A trained model: what it takes, what it gives, and predict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from webkeras import dialects
+from webkeras.backends import Backend, Executable, choose
+from webkeras.errors import ConfigError, ShapeError, WebKerasError
+from webkeras.lazy import np
+from webkeras.shapes import Shape, size
+from webkeras.spec import Spec
+from webkeras.trace import Network, input_shapes, output_names, resolved
+from webkeras.weights import HostBuffer, Weights
+from webkeras.weights import read as read_weights
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An input or output: its layer's name, its shape (None where open), its dtype."""
+
+    name: str
+    shape: tuple[int | None, ...] | None
+    dtype: str = "float32"
+
+
+@dataclass
+class Prepared:
+    """A graph for one set of input shapes, ready to run."""
+
+    graph: Any
+    executable: Executable
+    shapes: dict[str, Shape]  # of the outputs
+
+
+class Model:
+    """A model bound to a backend. Graphs are made and kept per set of input shapes."""
+
+    def __init__(self, spec: Spec, weights: Weights, backend: Backend) -> None:
+        """Raises ConfigError or WeightsError where spec and weights do not fit."""
+        self.spec, self.backend = spec, backend
+        self.network = Network(spec, weights)
+        self.stats: dict[str, float] = {}
+        self._prepared: dict[tuple[Shape, ...], Prepared] = {}
+        self._disposed = False
+
+    @property
+    def inputs(self) -> list[TensorInfo]:
+        """The inputs, in the model's order."""
+        return [TensorInfo(name, shape) for name, shape in input_shapes(self.spec).items()]
+
+    @property
+    def outputs(self) -> list[TensorInfo]:
+        """The outputs, in the model's order; shapes are known where the inputs' are."""
+        shapes: dict[str, tuple[int | None, ...]] = {}
+        known = input_shapes(self.spec)
+        if all(s is not None and None not in s[1:] for s in known.values()):
+            graph = self.network.trace({k: (1, *(d or 1 for d in (s or ())[1:])) for k, s in known.items()})
+            shapes = {k: (None, *v.shape[1:]) for k, v in graph.outputs.items()}
+        return [TensorInfo(name, shapes.get(name)) for name in output_names(self.spec)]
+
+    def predict(self, x: Any, batch_size: int | None = None) -> Any:
+        """The outputs for x: arrays in, arrays out.
+
+        x is an array, or a list or dict (by input name) of several; a single output comes as an array, several as a
+        list in the model's order. Every array carries the batch axis.
+        Raises ShapeError, naming the input.
+        """
+        arrays = {k: np.ascontiguousarray(a, "float32") for k, a in self._named(x).items()}
+        count = {len(a) for a in arrays.values()}
+        if len(count) > 1:
+            raise ShapeError(f"the inputs hold {' and '.join(map(str, sorted(count)))} samples; expected equally many")
+        n = count.pop()
+        if batch_size is None or batch_size >= n:
+            return self._unnamed(self._predict(arrays))
+        parts = [
+            self._predict({k: a[i : i + batch_size] for k, a in arrays.items()}) for i in range(0, n, batch_size)
+        ]
+        return self._unnamed({k: np.concatenate([p[k] for p in parts]) for k in parts[0]})
+
+    async def predict_async(self, x: Any) -> Any:
+        """`predict`, without blocking the page while the backend works."""
+        arrays = {k: np.ascontiguousarray(a, "float32") for k, a in self._named(x).items()}
+        ready = await self.prepare_async({k: a.shape for k, a in arrays.items()})
+        flat = await ready.executable.run_async({k: a.ravel() for k, a in arrays.items()})
+        return self._unnamed({k: _array(y).reshape(ready.shapes[k]) for k, y in flat.items()})
+
+    def _predict(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
+        ready = self.prepare({k: a.shape for k, a in arrays.items()})
+        start = time.perf_counter()
+        flat = ready.executable.run({k: a.ravel() for k, a in arrays.items()})
+        self.stats["predict"] = (time.perf_counter() - start) * 1000
+        return {k: _array(y).reshape(ready.shapes[k]) for k, y in flat.items()}
+
+    def prepare(self, shapes: Mapping[str, Shape]) -> Prepared:
+        """Make everything ready for inputs of these shapes (batch axis included); a second call costs nothing."""
+        ready = self._prepared.get(self._key(shapes))
+        if ready is None:
+            ready = self._done(shapes, lambda graph: self.backend.prepare(graph))
+        return ready
+
+    async def prepare_async(self, shapes: Mapping[str, Shape]) -> Prepared:
+        """`prepare`, without blocking the page while programs compile."""
+        ready = self._prepared.get(self._key(shapes))
+        if ready is None:
+            graph = self._traced(shapes)
+            executable = await self.backend.prepare_async(graph)
+            ready = self._done(shapes, lambda _: executable, graph)
+        return ready
+
+    def _key(self, shapes: Mapping[str, Shape]) -> tuple[Shape, ...]:
+        if self._disposed:
+            raise WebKerasError(f"model {self.spec.name!r} was disposed; load it again")
+        return tuple(shapes[k] for k in sorted(shapes))
+
+    def _traced(self, shapes: Mapping[str, Shape]) -> Any:
+        start = time.perf_counter()
+        graph = self.network.trace(resolved(self.spec, shapes))
+        self.stats["trace"] = (time.perf_counter() - start) * 1000
+        return graph
+
+    def _done(self, shapes: Mapping[str, Shape], prepare: Callable[[Any], Executable], graph: Any = None) -> Prepared:
+        graph = graph or self._traced(shapes)
+        start = time.perf_counter()
+        ready = Prepared(graph, prepare(graph), {k: v.shape for k, v in graph.outputs.items()})
+        self.stats["prepare"] = (time.perf_counter() - start) * 1000
+        self._prepared[self._key(shapes)] = ready
+        return ready
+
+    def _named(self, x: Any) -> dict[str, Any]:
+        """Inputs by name, from an array, a list or a dict."""
+        names = [i.name for i in self.inputs]
+        if isinstance(x, Mapping):
+            given = {"input": x["input"]} if set(x) == {"input"} and len(names) == 1 else dict(x)
+            if set(given) == {"input"} and names != ["input"]:
+                given = {names[0]: given["input"]}
+        else:
+            several = isinstance(x, Sequence) and len(names) > 1
+            given = dict(zip(names, x if several else [x], strict=False))
+        if set(given) != set(names) or (isinstance(x, list) and len(names) > 1 and len(x) != len(names)):
+            raise ShapeError(f"model {self.spec.name!r} got inputs {sorted(given)}; expected {sorted(names)}")
+        return {k: given[k] for k in names}
+
+    def _unnamed(self, y: Mapping[str, Any]) -> Any:
+        outs = [y[name] for name in output_names(self.spec)]
+        return outs[0] if len(outs) == 1 else outs
+
+    def summary(self) -> str:
+        """Every layer with its class and what it reads."""
+        return str(self.spec)
+
+    def explain(self, shapes: Mapping[str, Shape] | None = None) -> str:
+        """Spec, graph and plan as text, for the given input shapes or one sample."""
+        if shapes is None:
+            shapes = {i.name: (1, *(d or 1 for d in (i.shape or ())[1:])) for i in self.inputs}
+        ready = self.prepare(shapes)
+        return f"{self.spec}\n\ngraph\n{ready.graph}\n\nplan ({self.backend.name})\n{ready.executable}"
+
+    def dispose(self) -> None:
+        """Give all memory back; the model cannot predict afterwards."""
+        for ready in self._prepared.values():
+            ready.executable.free()
+        self._prepared.clear()
+        self._disposed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.dispose()
+
+
+def _array(y: Any) -> Any:
+    """A backend's flat output as a numpy array of our own."""
+    return np.frombuffer(y.to_bytes(), "float32") if hasattr(y, "to_bytes") else np.asarray(y, "float32")
+
+
+def load_model(
+    source: str | Path | bytes,
+    *,
+    weights: str | Path | bytes | None = None,
+    metadata: str | Path | bytes | None = None,
+    backend: str = "auto",
+    keras_version: str | None = None,
+) -> Model:
+    """A model from an architecture file (path, or its bytes) and the encoder's weights and metadata.
+
+    Raises ConfigError, WeightsError or NoBackend; nothing is half loaded.
+    """
+    spec = dialects.read(_bytes(source).decode(), _name(source, "model"), keras_version)
+    if (weights is None) != (metadata is None):
+        raise ConfigError("load_model: weights and metadata belong together; give both or neither")
+    found: Weights = {}
+    if weights is not None and metadata is not None:
+        buffer = HostBuffer(_bytes(weights))
+        found = read_weights(_bytes(metadata).decode(), buffer, _name(weights, "weights"))
+    return Model(spec, found, choose(backend))
+
+
+def _bytes(source: str | Path | bytes) -> bytes:
+    return source if isinstance(source, bytes) else Path(source).read_bytes()
+
+
+def _name(source: str | Path | bytes, what: str) -> str:
+    return what if isinstance(source, bytes) else Path(source).name
+
+
+def check_sizes(shapes: Mapping[str, Shape], lengths: Mapping[str, int]) -> None:
+    """ShapeError where a flat input does not hold what its shape says."""
+    for name, shape in shapes.items():
+        if size(shape) != lengths[name]:
+            raise ShapeError(f"input {name!r} holds {lengths[name]} numbers; its shape {shape} takes {size(shape)}")

@@ -1,0 +1,81 @@
+"""What an architecture file says, in one form for every Keras: layers by name, and which call reads what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A tensor of the model: output `tensor` of call number `call` of a layer."""
+
+    layer: str
+    call: int = 0
+    tensor: int = 0
+
+
+@dataclass
+class Call:
+    """One use of a layer: args and kwargs hold Refs, anywhere inside lists, tuples and dicts."""
+
+    args: list[Any]
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    def refs(self) -> Iterator[Ref]:
+        """Every tensor the call reads."""
+        yield from refs(self.args)
+        yield from refs(self.kwargs)
+
+
+@dataclass
+class LayerSpec:
+    """A layer as the file has it: its class, its config in the file's own spelling, its calls; a model nests."""
+
+    class_name: str
+    name: str
+    config: dict[str, Any]
+    calls: list[Call] = field(default_factory=list)
+    model: Spec | None = None
+
+
+@dataclass
+class Spec:
+    """A model. `dialect` is 1, 2 or 3: whose spelling and whose meaning its layers have."""
+
+    name: str
+    class_name: str
+    layers: list[LayerSpec]
+    inputs: list[Ref]
+    outputs: list[Ref]
+    dialect: int
+    keras_version: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"{self.class_name} {self.name!r}, Keras {self.keras_version or self.dialect}"]
+        for s in self.layers:
+            for c in s.calls:
+                lines.append(f"  {s.name:<28} {s.class_name:<24} <- {', '.join(r.layer for r in c.refs()) or 'input'}")
+        return "\n".join(lines)
+
+
+def refs(x: Any) -> Iterator[Ref]:
+    """Every Ref inside nested lists, tuples and dicts."""
+    if isinstance(x, Ref):
+        yield x
+    elif isinstance(x, list | tuple):
+        for v in x:
+            yield from refs(v)
+    elif isinstance(x, dict):
+        for v in x.values():
+            yield from refs(v)
+
+
+def replace(x: Any, get: Any) -> Any:
+    """x with every Ref replaced by get(ref)."""
+    if isinstance(x, Ref):
+        return get(x)
+    if isinstance(x, list | tuple):
+        return type(x)(replace(v, get) for v in x)
+    return {k: replace(v, get) for k, v in x.items()} if isinstance(x, dict) else x

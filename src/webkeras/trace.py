@@ -1,0 +1,138 @@
+"""Spec and weights to Graph: every layer is made once, and records its ops for the input shapes at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from webkeras.errors import ConfigError, ShapeError, WeightsError
+from webkeras.graph import Graph, Value
+from webkeras.layers import LAYERS, Layer
+from webkeras.shapes import Shape
+from webkeras.spec import Call, LayerSpec, Ref, Spec, replace
+from webkeras.weights import Tensor, Weights
+
+
+class Network:
+    """A Spec with its layers made and their weights at hand; a nested model is a Network too."""
+
+    def __init__(self, spec: Spec, weights: Weights) -> None:
+        """Raises ConfigError for a layer or key nobody knows, WeightsError for weights that belong to no layer."""
+        self.spec = spec
+        names = {s.name for s in spec.layers}
+        for name, tensors in weights.items():
+            if tensors and name not in names:
+                raise WeightsError(f"weights: {tensors[0].name!r} belongs to {name!r}, a layer the model does not have")
+        self.layers = {s.name: make(s, spec.dialect, weights.get(s.name, [])) for s in spec.layers}
+
+    def trace(self, shapes: Mapping[str, Shape]) -> Graph:
+        """The graph for inputs of these shapes (batch axis included), by input layer name."""
+        inputs = {r.layer: Value(tuple(shapes[r.layer]), name=r.layer) for r in self.spec.inputs}
+        outputs = self.apply([inputs[r.layer] for r in self.spec.inputs])
+        names = output_names(self.spec)
+        return Graph(inputs, dict(zip(names, outputs, strict=True)))
+
+    def apply(self, xs: list[Any]) -> list[Any]:
+        """The model's outputs for these inputs, arrays or Values."""
+        done: dict[Ref, Any] = {Ref(r.layer, r.call, r.tensor): x for r, x in zip(self.spec.inputs, xs, strict=True)}
+        for name, i, call in ordered(self.spec):
+            if Ref(name, i) in done:
+                continue
+            args = replace(call.args, done.__getitem__)
+            y = self.layers[name](*args, **replace(call.kwargs, done.__getitem__))
+            for t, v in enumerate(y if isinstance(y, list | tuple) else [y]):
+                done[Ref(name, i, t)] = v
+        return [done[r] for r in self.spec.outputs]
+
+    def __call__(self, *xs: Any, **kwargs: Any) -> Any:
+        """As a layer of an outer model: inputs in order, one output or a list."""
+        if kwargs.get("training") or set(kwargs) - {"training", "mask"}:
+            raise ConfigError(f"model {self.spec.name!r} is called with {sorted(kwargs)}; expected inputs only")
+        ys = self.apply(list(xs[0]) if isinstance(xs[0], list) else list(xs))
+        return ys[0] if len(ys) == 1 else ys
+
+
+def make(spec: LayerSpec, dialect: int, tensors: list[Tensor]) -> Any:
+    """The layer, or the nested Network, of one LayerSpec."""
+    if spec.model:
+        return Network(spec.model, nested(spec.model, tensors))
+    cls: type[Layer] | None = LAYERS.get(spec.class_name)
+    if cls is None:
+        raise ConfigError(
+            f"unknown layer {spec.class_name!r} ({spec.name!r}, Keras {dialect} dialect); "
+            f'register it with @webkeras.layer("{spec.class_name}")'
+        )
+    values = [Value(t.shape, constant=t, name=f"{spec.name}/{t.name}") for t in tensors]
+    return cls({**spec.config, "name": spec.name}, dialect, values)
+
+
+def nested(spec: Spec, tensors: list[Tensor]) -> Weights:
+    """A nested model's weights by its layers: by name where the names say so.
+
+    Raises WeightsError where a weight's name belongs to none of its layers.
+    """
+    out: Weights = {}
+    for t in tensors:
+        owner = next((s.name for s in spec.layers if s.name in t.name.split("/")), None)
+        if owner is None:
+            raise WeightsError(f"model {spec.name!r}: weight {t.name!r} belongs to none of its layers")
+        out.setdefault(owner, []).append(t)
+    return out
+
+
+def ordered(spec: Spec) -> list[tuple[str, int, Call]]:
+    """All calls, each after those it reads; ConfigError where the graph has a cycle or reads what is not there."""
+    calls = {Ref(s.name, i): (s.name, i, c) for s in spec.layers for i, c in enumerate(s.calls)}
+    waiting = {k: {Ref(r.layer, r.call) for r in c.refs()} for k, (_, _, c) in calls.items()}
+    for k, needs in waiting.items():
+        if missing := needs - set(calls):
+            lost = min(missing, key=str)
+            raise ConfigError(f"layer {k.layer!r} reads call {lost.call} of {lost.layer!r}, which the model does not have")
+    users: dict[Ref, list[Ref]] = {}
+    for k, needs in waiting.items():
+        for n in needs:
+            users.setdefault(n, []).append(k)
+    ready, order = [k for k, needs in waiting.items() if not needs], []
+    for k in ready:
+        order.append(calls[k])
+        for u in users.get(k, []):
+            waiting[u].discard(k)
+            if not waiting[u]:
+                ready.append(u)
+    if len(order) != len(calls):
+        raise ConfigError(f"layer {next(k.layer for k, n in waiting.items() if n)!r} depends on its own output")
+    return order
+
+
+def output_names(spec: Spec) -> list[str]:
+    """A name for every output: its layer's, numbered where a layer gives several."""
+    names: list[str] = []
+    for r in spec.outputs:
+        name, n = r.layer, 1
+        while name in names:
+            name, n = f"{r.layer}_{n}", n + 1
+        names.append(name)
+    return names
+
+
+def input_shapes(spec: Spec) -> dict[str, tuple[int | None, ...] | None]:
+    """What the file says of each input's shape, None where a dimension (or all of it) is open."""
+    by_name = {s.name: s.config for s in spec.layers}
+    out: dict[str, tuple[int | None, ...] | None] = {}
+    for r in spec.inputs:
+        config = by_name[r.layer]
+        shape = config.get("batch_input_shape") or config.get("batch_shape")
+        out[r.layer] = None if shape is None else (None, *shape[1:])
+    return out
+
+
+def resolved(spec: Spec, given: Mapping[str, Shape]) -> dict[str, Shape]:
+    """The given shapes, each checked against the file; ShapeError names the input."""
+    for name, want in input_shapes(spec).items():
+        got = given[name]
+        if want is not None and (
+            len(want) != len(got) or any(w not in (None, g) for w, g in zip(want, got, strict=True))
+        ):
+            shown = "(" + ", ".join("any" if w is None else str(w) for w in want) + ")"
+            raise ShapeError(f"input {name!r} has the shape {tuple(got)}; the model takes {shown}")
+    return dict(given)
