@@ -1,0 +1,83 @@
+// depthwise.glsl - one filter per channel over (d, h, w); output channel c * m + j comes from channel c.
+//
+//   x_ (n, in_d, in_h, in_w, c)
+//   w_ (kd * kh * kw, c * m) as rows
+//   -> (n, out_d, out_h, out_w, c * m)
+//
+// Defines   KW, PAD       as in conv.glsl
+//           MULTIPLIER    m, where it is not 1: the channels of x_ are then gathered one by one
+// Params    as in conv.glsl
+#include "tensor.glsl"
+
+uniform sampler2DArray x_, w_;
+
+layout(std140) uniform Params {
+  ivec3 x_tile;
+  ivec3 size_in, size_out, kernel, strides, dilation, pads;
+  int out_c4, w_fold;
+  EXTRA_PARAMS
+};
+
+#include "epilogue.glsl"
+
+#define ZERO(p) sum[p] = vec4(0.0);
+#define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
+#define MULTIPLY(kx, p) sum[p] += m * v[p + kx];
+
+#ifdef KW
+#define INSIDE(j) inside[j] = x + j - PAD >= 0 && x + j - PAD < size_in.z;
+#define LOAD(j) v[j] = inside[j] ? texelFetch(x_, ivec3(column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0) : vec4(0.0);
+#define TAP(kx) m = WEIGHT(f4, tap + kx); WITH_LANE(MULTIPLY, kx)
+#else
+#define INSIDE(p) inside[p] = false;
+#define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = ix >= 0 && ix < size_in.z ? channels(row, ix, f4) : vec4(0.0);
+#endif
+
+// What the four filters f4 read of pixel x.
+vec4 channels(int row, int x, int f4) {
+#ifdef MULTIPLIER
+  vec4 v;
+  for (int i = 0; i < 4; i++) {
+    int c = (4 * f4 + i) / MULTIPLIER;
+    v[i] = pixel(x_, x_tile, row, x, c >> 2)[c & 3];
+  }
+  return v;
+#else
+  return pixel(x_, x_tile, row, x, f4);
+#endif
+}
+
+void main() {
+  ivec2 at = ivec2(gl_FragCoord.xy);
+  int x = at.x / out_c4, f4 = at.x - x * out_c4, block = x;
+  x *= LANES;
+  int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
+  vec4 sum[LANES], v[WINDOW], m;
+  bool inside[WINDOW];
+  EACH_LANE(ZERO)
+  EACH_PIXEL(INSIDE)
+  for (int kz = 0; kz < kernel.x; kz++) {
+    int iz = z * strides.x + kz * dilation.x - pads.x;
+    if (iz < 0 || iz >= size_in.x) continue;
+    for (int ky = 0; ky < kernel.y; ky++) {
+      int iy = y * strides.y + ky * dilation.y - pads.y;
+      if (iy < 0 || iy >= size_in.y) continue;
+      int row = (n * size_in.x + iz) * size_in.y + iy;
+      int tap = (kz * kernel.y + ky) * kernel.z;
+#ifdef KW
+      int column = block * x_tile.x + f4;
+      EACH_PIXEL(LOAD)
+      EACH_TAP(TAP)
+#else
+      for (int kx = 0; kx < kernel.z; kx++) {
+        int ix;
+        EACH_PIXEL(LOAD)
+        m = WEIGHT(f4, tap + kx);
+        WITH_LANE(MULTIPLY, 0)
+      }
+#endif
+    }
+  }
+  load_extras(at.y, f4);
+  EACH_LANE(STORE)
+}

@@ -1,0 +1,39 @@
+// matmul.glsl - matrix product, and so every 1x1 convolution: a fragment makes LANES rows of 4 columns.
+//
+//   x_ (rows, m, k)     rows are the batch
+//   w_ (batch * k, f)   as rows; row r of x_ meets the matrix that starts at row (r / w_rows.x % w_rows.y) * k
+//   -> (rows, m, f)
+//
+// Params    in_c: k in elements; in_c4, out_c4 in texels
+#include "tensor.glsl"
+
+uniform sampler2DArray x_, w_;
+
+layout(std140) uniform Params {
+  ivec3 x_tile;
+  ivec2 w_rows;
+  int out_c4, in_c4, in_c, w_fold;
+  EXTRA_PARAMS
+};
+
+#include "epilogue.glsl"
+
+#define ZERO(p) sum[p] = vec4(0.0);
+#define MULTIPLY(p) sum[p] += m * texelFetch(x_, ivec3(column, at.y, p), 0);
+#define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
+
+void main() {
+  ivec2 at = ivec2(gl_FragCoord.xy);
+  int x = at.x / out_c4, f4 = at.x - x * out_c4, column = x * in_c4;
+  x *= LANES;
+  vec4 sum[LANES];
+  mat4 m;
+  EACH_LANE(ZERO)
+  int k = (at.y / w_rows.x % w_rows.y) * in_c;
+  for (int i = 0; i < in_c4; i++, column++, k += 4) {
+    m = mat4(WEIGHT(f4, k), WEIGHT(f4, k + 1), WEIGHT(f4, k + 2), WEIGHT(f4, k + 3));
+    EACH_LANE(MULTIPLY)
+  }
+  load_extras(at.y, f4);
+  EACH_LANE(STORE)
+}

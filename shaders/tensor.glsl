@@ -1,0 +1,71 @@
+// tensor.glsl - how a tensor lies in a texture. Included by every kernel.
+//
+// A tensor is seen as (rows, w, c): its last axis is c, the one before is w, all axes before are rows. It is a
+// TEXTURE_2D_ARRAY of LANES layers: neighbouring pixels of w lie in neighbouring layers, four channels in one texel.
+//
+//   layer = x mod LANES      column = (x div LANES) * c4 + c div 4      row = row      c4 = ceil(c / 4)
+//
+// LANES is 8 (4 where a fragment can write only 4 texels), less when w is smaller, always a power of two. One fragment
+// makes one texel of every layer: LANES neighbouring pixels, so what it fetches of the weights it uses LANES times.
+//
+// Weights are seen as (rows, 1, c), so they are one layer of plain rows: the file's bytes go there as they are. Rows
+// beyond what a texture can hold go on in the next layer (define WFOLD, parameter w_fold: rows of a layer).
+//
+// A flat texture holds elements in order, four to a texel, row by row: what is uploaded and what is read back.
+//
+// Channels beyond c are always zero: kernels sum over whole texels. Every kernel stores through store(), which sees
+// to it (define TAIL = c mod 4 where that is not 0). Pixels beyond w hold anything; whoever reads checks x < w.
+precision highp float;
+precision highp int;
+precision highp sampler2DArray;
+
+#define EACH_1(M) M(0)
+#define EACH_2(M) EACH_1(M) M(1)
+#define EACH_3(M) EACH_2(M) M(2)
+#define EACH_4(M) EACH_3(M) M(3)
+#define EACH_5(M) EACH_4(M) M(4)
+#define EACH_6(M) EACH_5(M) M(5)
+#define EACH_7(M) EACH_6(M) M(6)
+#define EACH_8(M) EACH_7(M) M(7)
+#define EACH_9(M) EACH_8(M) M(8)
+#define EACH_10(M) EACH_9(M) M(9)
+#define EACH_11(M) EACH_10(M) M(10)
+#define EACH_12(M) EACH_11(M) M(11)
+#define EACH_13(M) EACH_12(M) M(12)
+#define EACH_14(M) EACH_13(M) M(13)
+#define WITH_1(M, k) M(k, 0)
+#define WITH_2(M, k) WITH_1(M, k) M(k, 1)
+#define WITH_3(M, k) WITH_2(M, k) M(k, 2)
+#define WITH_4(M, k) WITH_3(M, k) M(k, 3)
+#define WITH_5(M, k) WITH_4(M, k) M(k, 4)
+#define WITH_6(M, k) WITH_5(M, k) M(k, 5)
+#define WITH_7(M, k) WITH_6(M, k) M(k, 6)
+#define WITH_8(M, k) WITH_7(M, k) M(k, 7)
+
+// EACH_LANE(M) is M(0) M(1) ... for all lanes, WITH_LANE(M, k) is M(k, 0) M(k, 1) ...: array indices stay literals.
+layout(location = 0) out vec4 out_[LANES];
+
+// The four channels c4 of pixel x. tile is (c4, log2 of lanes, lanes - 1).
+vec4 pixel(sampler2DArray t, ivec3 tile, int row, int x, int c4) {
+  return texelFetch(t, ivec3((x >> tile.y) * tile.x + c4, row, x & tile.z), 0);
+}
+
+#ifdef WFOLD
+#define WEIGHT(f4, row) texelFetch(w_, ivec3(f4, (row) % w_fold, (row) / w_fold), 0)
+#else
+#define WEIGHT(f4, row) texelFetch(w_, ivec3(f4, row, 0), 0)
+#endif
+
+// Element i of a flat texture.
+float element(sampler2DArray t, int width, int i) {
+  int texel = i >> 2;
+  return texelFetch(t, ivec3(texel % width, texel / width, 0), 0)[i & 3];
+}
+
+// v with the channels beyond the tensor's last one set to zero. Only the last texel of a pixel has such.
+vec4 tailed(vec4 v, bool last) {
+#ifdef TAIL
+  if (last) v = vec4(v.x, TAIL > 1 ? v.y : 0.0, TAIL > 2 ? v.z : 0.0, 0.0);
+#endif
+  return v;
+}

@@ -1,0 +1,171 @@
+"""The only module that touches WebGL: it hands plans to runner.js and brings errors back as ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+from webkeras.backends.webgl2 import glsl
+from webkeras.backends.webgl2.kernels import EPILOGUES, KERNELS, NATIVE
+from webkeras.backends.webgl2.layout import Limits
+from webkeras.backends.webgl2.planner import Plan, Planner
+from webkeras.backends.webgl2.program import program
+from webkeras.errors import BackendError, DeviceLost, NoBackend, ShaderError
+from webkeras.graph import Graph
+from webkeras.passes import expand, fold, fuse
+
+_runner: Any = None
+
+
+def passes(graph: Graph, limits: Limits) -> Graph:
+    """The graph as this backend wants it."""
+    return fuse(fold(expand(graph, NATIVE)), EPILOGUES, max_inputs=limits.samplers - 2)
+
+
+def plan(graph: Graph, limits: Limits | None = None) -> Plan:
+    """The plan of a graph, for a driver with these limits; needs no browser."""
+    limits = limits or Limits()
+    return Planner(passes(graph, limits), limits, KERNELS).finish()
+
+
+def why_not() -> str:
+    """Why WebGL2 cannot be used here, or ""."""
+    try:
+        runner()
+    except NoBackend as e:
+        return str(e)
+    return ""
+
+
+def runner() -> Any:
+    """The one Runner of this page or worker, made when first asked for.
+
+    Raises NoBackend where there is no browser, no WebGL2, or no float render targets.
+    """
+    global _runner
+    if _runner is not None:
+        return _runner
+    try:
+        import js
+    except ImportError:
+        raise NoBackend("there is no browser here") from None
+    if not hasattr(js, "webkerasRunner"):
+        from pyodide.code import run_js
+
+        run_js((resources.files(__package__) / "runner.js").read_text())
+    try:
+        canvas = js.OffscreenCanvas.new(1, 1) if hasattr(js, "OffscreenCanvas") else js.document.createElement("canvas")
+        _runner = js.webkerasRunner.create(canvas)
+    except Exception as e:  # a JsException, or no canvas at all
+        raise NoBackend(_words(e)) from None
+    return _runner
+
+
+def _words(e: Exception) -> str:
+    return str(e).removeprefix("Error: ").split("\n")[0]
+
+
+def _ours(e: Exception, planned: Plan) -> Exception:
+    """A JavaScript error as one of ours."""
+    name = getattr(e, "name", "")
+    if name == "ShaderError":
+        text = e.source  # type: ignore[attr-defined]
+        source = next(s.source for s in [*planned.prepare, *planned.steps] if s.source.text == text)
+        return ShaderError(glsl.explain(e.message, source))  # type: ignore[attr-defined]
+    if name == "DeviceLost":
+        return DeviceLost("webgl2: the GPU context was lost; load the model again")
+    return BackendError(f"webgl2: {_words(e)}")
+
+
+class WebGL2Executable:
+    """A plan on the GPU."""
+
+    def __init__(self, planned: Plan) -> None:
+        """Begin: programs compile and weights go up; `finish` or `finish_async` must follow."""
+        from js import JSON
+        from pyodide.ffi import to_js
+
+        self.plan, self.runner = planned, runner()
+        text, buffers = program(planned)
+        self.exe = self._guard(lambda: self.runner.begin(JSON.parse(text), to_js([_js(b) for b in buffers])))
+
+    def _guard(self, f: Any) -> Any:
+        try:
+            return f()
+        except Exception as e:
+            raise _ours(e, self.plan) from None
+
+    def finish(self) -> None:
+        """Wait for the programs and make the constants."""
+        self._guard(lambda: self.runner.finish(self.exe))
+
+    async def finish_async(self) -> None:
+        """The same, looking every few milliseconds whether the programs are there."""
+        while not self.runner.ready(self.exe):
+            await asyncio.sleep(0.002)
+        self.finish()
+
+    def _feed(self, feeds: Mapping[str, Any]) -> Any:
+        from js import Object
+        from pyodide.ffi import to_js
+
+        return Object.fromEntries(to_js([[k, _js_floats(v)] for k, v in feeds.items()]))
+
+    def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        self._guard(lambda: self.runner.run(self.exe, self._feed(feeds)))
+        return _dict(self._guard(lambda: self.runner.read(self.exe)))
+
+    async def run_async(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        self._guard(lambda: self.runner.run(self.exe, self._feed(feeds)))
+        try:
+            return _dict(await self.runner.readAsync(self.exe))
+        except Exception as e:
+            raise _ours(e, self.plan) from None
+
+    def free(self) -> None:
+        self.runner.free(self.exe)
+
+    def __str__(self) -> str:
+        return str(self.plan)
+
+
+def _dict(outputs: Any) -> dict[str, Any]:
+    from js import Object
+
+    return {pair[0]: pair[1] for pair in Object.entries(outputs)}
+
+
+def _js(buffer: Any) -> Any:
+    """A weight buffer as JavaScript has it; bytes in Python's hands are copied over once."""
+    from pyodide.ffi import to_js
+
+    return buffer.js if hasattr(buffer, "js") else to_js(memoryview(buffer.data))
+
+
+def _js_floats(x: Any) -> Any:
+    """A flat input as a Float32Array; one that is one already is not touched."""
+    from pyodide.ffi import to_js
+
+    return to_js(memoryview(x)) if hasattr(x, "__array__") or isinstance(x, bytes | bytearray) else x
+
+
+class WebGL2:
+    """The GPU through WebGL2."""
+
+    name = "webgl2"
+
+    def __init__(self) -> None:
+        limits = runner().limits()
+        self.limits = Limits(limits.max_size, limits.lanes, limits.samplers)
+
+    def prepare(self, graph: Graph) -> WebGL2Executable:
+        executable = WebGL2Executable(plan(graph, self.limits))
+        executable.finish()
+        return executable
+
+    async def prepare_async(self, graph: Graph) -> WebGL2Executable:
+        executable = WebGL2Executable(plan(graph, self.limits))
+        await executable.finish_async()
+        return executable

@@ -1,0 +1,271 @@
+"""Node to draw, one function per op: which shader, which layouts, which parameters. No browser here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webkeras import ops
+from webkeras.backends.webgl2 import movement
+from webkeras.backends.webgl2.epilogue import epilogue
+from webkeras.backends.webgl2.layout import Tile, lanes
+from webkeras.errors import BackendError
+from webkeras.graph import Node, Value
+from webkeras.shapes import Shape, size
+
+EPILOGUES = frozenset({"conv", "conv_transpose", "matmul", "pool", "reduce"})
+NATIVE = frozenset({"softmax", "log_softmax"})
+WIDEST = 7  # kernels wider than this are not unrolled
+
+
+def draw(
+    planner: Any,
+    shader: str,
+    node: Node,
+    layout: Tile,
+    inputs: dict[str, int],
+    params: dict[str, Any],
+    defines: dict[str, str | int] | None = None,
+    shape: Shape | None = None,
+) -> None:
+    """A draw that makes the node's output, its epilogue included."""
+    shape = shape or node.out.shape
+    expr = node.attrs.get("epilogue", node.attrs.get("expr"))
+    extra, samplers, values = epilogue(planner, expr, node.inputs, shape, layout)
+    planner.emit(
+        shader, node, node.out, layout, {**inputs, **samplers}, {**params, **values}, {**(defines or {}), **extra}
+    )
+
+
+def map_(planner: Any, node: Node) -> None:
+    """An expression, nothing else."""
+    layout = planner.tile(node.out)
+    draw(planner, "map.glsl", node, layout, {}, {"out_c4": layout.c4})
+
+
+def map_in(planner: Any, node: Node, layout: Tile) -> bool:
+    """A map made directly in another layout of its elements, where all it reads can be read so; constants are."""
+    fits = all(v.size in (1, node.out.size) or v.size == v.shape[-1] == layout.c for v in node.inputs)
+    if fits and not layout.fold:
+        draw(planner, "map.glsl", node, layout, {}, {"out_c4": layout.c4})
+        return True
+    return False
+
+
+def triple(values: Any, fill: int) -> tuple[int, int, int]:
+    """Values per spatial axis as (z, y, x)."""
+    three = (fill,) * (3 - len(values)) + tuple(values)
+    return three[0], three[1], three[2]
+
+
+def windows(planner: Any, node: Node, kernel: Shape, layout: Tile) -> tuple[dict[str, Any], dict[str, str | int]]:
+    """The parameters and defines that everything with a window shares."""
+    x, a = node.inputs[0], node.attrs
+    dilation = a.get("dilation") or (1,) * len(kernel)
+    params = {
+        "x_tile": planner.tile(x).param,
+        "size_in": triple(x.shape[1:-1], 1),
+        "size_out": triple(node.out.shape[1:-1], 1),
+        "kernel": triple(kernel, 1),
+        "strides": triple(a["strides"], 1),
+        "dilation": triple(dilation, 1),
+        "pads": triple([lo for lo, _ in a["pads"]], 0),
+        "out_c4": layout.c4,
+    }
+    kw, n = kernel[-1], layout.lanes
+    unrolled = a["strides"][-1] == dilation[-1] == 1 and kw <= WIDEST and planner.tile(x).lanes == n
+    window = n + kw - 1 if unrolled else n
+    defines: dict[str, str | int] = {"WINDOW": window, "EACH_PIXEL": f"EACH_{window}"}
+    if unrolled:
+        defines |= {"KW": kw, "PAD": a["pads"][-1][0], "EACH_TAP": f"EACH_{kw}"}
+    return params, defines
+
+
+def conv(planner: Any, node: Node) -> None:
+    """A matrix product, a depthwise or a general convolution."""
+    x, w = node.inputs[:2]
+    *kernel, cg, f = w.shape
+    groups = node.attrs.get("groups", 1)
+    plain = size(kernel) == 1 and all(s == 1 for s in node.attrs["strides"]) and not any(map(any, node.attrs["pads"]))
+    if groups == 1 and plain:
+        return product(planner, node, (1, 1))
+    layout = planner.tile(node.out)
+    params, defines = windows(planner, node, tuple(kernel), layout)
+    inputs = {"x_": planner.get(x)}
+    if groups > 1 and cg == 1 and groups == x.shape[-1]:
+        if f != groups:
+            defines["MULTIPLIER"] = f // groups
+        inputs["w_"] = planner.get(w, planner.rows(w, f))
+        return draw(planner, "depthwise.glsl", node, layout, inputs, params, defines)
+    if groups > 1 and (cg % 4 or (f // groups) % 4):
+        w, cg, groups = ungrouped(w, groups), x.shape[-1], 1
+    inputs["w_"] = planner.get(w, planner.rows(w, f))
+    channels = {"in_c": cg, "in_c4": -(-cg // 4)}
+    channels |= {"group_f4": f // groups // 4, "group_c4": cg // 4} if groups > 1 else {"group_f4": layout.c4, "group_c4": 0}
+    draw(planner, "conv.glsl", node, layout, inputs, {**params, **channels}, defines)
+
+
+def ungrouped(w: Value, groups: int) -> Value:
+    """A grouped kernel as a dense one with zeros between the groups, for groups that are no whole texels."""
+    *kernel, cg, f = w.shape
+    rank, each, blocks = len(kernel), f // groups, []
+    for g in range(groups):
+        begin, end = (0,) * (rank + 1) + (g * each,), (*kernel, cg, (g + 1) * each)
+        block = ops.slice_(w, begin=begin, end=end, step=(1,) * len(w.shape))
+        around = ((0, 0),) * rank + ((g * cg, (groups - 1 - g) * cg), (0, 0))
+        blocks.append(ops.pad(block, pads=around))
+    while len(blocks) > 1:  # few samplers a draw
+        blocks = [ops.concat(*blocks[i : i + 8], axis=rank + 1) for i in range(0, len(blocks), 8)]
+    dense: Value = blocks[0]
+    return dense
+
+
+def conv_transpose(planner: Any, node: Node) -> None:
+    """Gathered: every output looks for the inputs that reach it."""
+    x, w = node.inputs[:2]
+    *kernel, f, c = w.shape
+    rank, layout = len(kernel), planner.tile(node.out)
+    turned = ops.transpose(w, perm=(*range(rank), rank + 1, rank))
+    params, _ = windows(planner, node, tuple(kernel), layout)
+    inputs = {"x_": planner.get(x), "w_": planner.get(turned, planner.rows(turned, f))}
+    draw(planner, "conv_transpose.glsl", node, layout, inputs, {**params, "in_c": c, "in_c4": -(-c // 4)})
+
+
+def matmul(planner: Any, node: Node) -> None:
+    """A matrix product; a batched right side is met row by row."""
+    from webkeras.backends.webgl2.epilogue import kept_rows
+
+    a, b = node.inputs[:2]
+    batch = node.out.shape[:-2]
+    have = (1,) * (len(batch) - (b.ndim - 2)) + b.shape[:-2]
+    kept = kept_rows(have, batch)
+    if kept is None or size(a.shape[:-2]) != size(batch):
+        raise BackendError(f"{node.layer}: webgl2 cannot broadcast the matmul of {a.shape} and {b.shape}; use another backend")
+    product(planner, node, kept)
+
+
+def product(planner: Any, node: Node, w_rows: tuple[int, int]) -> None:
+    """matmul.glsl: x as (rows, m, k) times rows of weights."""
+    x, w = node.inputs[:2]
+    layout, k = planner.tile(node.out), x.shape[-1]
+    inputs = {"x_": planner.get(x), "w_": planner.get(w, planner.rows(w, w.shape[-1]))}
+    params = {"w_rows": w_rows, "out_c4": layout.c4, "in_c4": -(-k // 4), "in_c": k, "x_tile": planner.tile(x).param}
+    draw(planner, "matmul.glsl", node, layout, inputs, params)
+
+
+def pool(planner: Any, node: Node) -> None:
+    """Windows without weights."""
+    layout = planner.tile(node.out)
+    params, _ = windows(planner, node, node.attrs["window_"], layout)
+    del params["dilation"]
+    defines: dict[str, str | int] = {"MAX": 1} if node.attrs["fn"] == "max" else {}
+    draw(planner, "pool.glsl", node, layout, {"x_": planner.get(node.inputs[0])}, params, defines)
+
+
+REDUCERS = {
+    "sum": ("0.0", "((a) + (b))"),
+    "max": ("uintBitsToFloat(0xff800000u)", "max(a, b)"),
+    "min": ("uintBitsToFloat(0x7f800000u)", "min(a, b)"),
+    "prod": ("1.0", "((a) * (b))"),
+}
+
+
+def reduce(planner: Any, node: Node) -> None:
+    """Trailing rows, pixels and channels directly; other axes are moved to the front of those first."""
+    x, axes = node.inputs[0], node.attrs["axes"]
+    rank = x.ndim
+    rows_reduced = [i for i in range(rank - 2) if i in axes]
+    if rows_reduced and rows_reduced != list(range(rows_reduced[0], rank - 2)):
+        return _reduce_turned(planner, node)
+    layout, lies = planner.tile(node.out), planner.tile(x)
+    start, function = REDUCERS[node.attrs["fn"]]
+    defines: dict[str, str | int] = {"START": start, "REDUCE(a, b)": function}
+    if rank > 1 and rank - 2 in axes:
+        defines["PIXELS"] = 1
+    if rank - 1 in axes:
+        defines["CHANNELS"] = 1
+    params = {"x_tile": lies.param, "in_rows": size(x.shape[i] for i in rows_reduced)}
+    params |= {"in_w": lies.w, "in_c": lies.c, "in_c4": lies.c4, "out_c4": layout.c4}
+    draw(planner, "reduce.glsl", node, layout, {"x_": planner.get(x)}, params, defines)
+
+
+def _reduce_turned(planner: Any, node: Node) -> None:
+    """A reduction over leading axes: transposed so that the reduced axes come last, then as channels."""
+    x, axes = node.inputs[0], node.attrs["axes"]
+    kept = [i for i in range(x.ndim) if i not in axes]
+    turned = ops.transpose(x, perm=(*kept, *axes))
+    merged = ops.reshape(turned, shape=(size(x.shape[i] for i in kept), size(x.shape[i] for i in axes)))
+    reduced = ops.reduce(merged, fn=node.attrs["fn"], axes=(1,))
+    expr = node.attrs.get("epilogue")
+    y = ops.reshape(reduced, shape=node.out.shape)
+    if expr is not None:
+        from webkeras.expr import ACC, slots, substitute
+
+        extras = node.inputs[1:]
+        at = {i: i for i in slots(expr) if i != ACC} | {ACC: 0}
+        y = ops.map_(y, *extras, expr=substitute(expr, at))
+    _alias(planner, node, y)
+
+
+def _alias(planner: Any, node: Node, y: Value) -> None:
+    """Lower a subgraph recorded here and let the node's output be its result."""
+    from webkeras.graph import topo
+
+    for n in topo([y]):
+        planner.lower(n)
+    planner.values.append(node.out)
+    planner.same[id(node.out)] = y
+
+
+def softmax(planner: Any, node: Node) -> None:
+    """Along the channels in one draw; along other axes by transposing."""
+    x, axes = node.inputs[0], node.attrs["axes"]
+    if axes != (x.ndim - 1,):
+        kept = [i for i in range(x.ndim) if i not in axes]
+        perm = (*kept, *axes)
+        turned = ops.transpose(x, perm=perm)
+        flat = ops.reshape(turned, shape=(size(x.shape[i] for i in kept), size(x.shape[i] for i in axes)))
+        y = ops.reshape(getattr(ops, node.op)(flat, axes=(1,)), shape=turned.shape)
+        return _alias(planner, node, ops.transpose(y, perm=tuple(perm.index(i) for i in range(x.ndim))))
+    layout = planner.tile(node.out)
+    params = {"x_tile": layout.param, "in_c": layout.c, "out_c4": layout.c4}
+    defines: dict[str, str | int] = {"LOG": 1} if node.op == "log_softmax" else {}
+    draw(planner, "softmax.glsl", node, layout, {"x_": planner.get(x)}, params, defines)
+
+
+def take(planner: Any, node: Node) -> None:
+    """Rows of a table; other axes are transposed to the front."""
+    from webkeras.backends.webgl2.layout import flat
+
+    table, indices = node.inputs[:2]
+    axis, n = node.attrs["axis"], table.shape[node.attrs["axis"]]
+    if axis:
+        perm = (axis, *(i for i in range(table.ndim) if i != axis))
+        y = ops.take(ops.transpose(table, perm=perm), indices, axis=0)
+        k = indices.ndim
+        back = (*range(k, k + axis), *range(k), *range(k + axis, y.ndim))
+        return _alias(planner, node, ops.transpose(y, perm=back))
+    c = table.size // n
+    shape = (*indices.shape, c)
+    w = shape[-2] if len(shape) > 1 else 1
+    layout = Tile(size(shape[:-2]), w, c, lanes(w, planner.limits))
+    order = flat(indices.size, planner.limits)
+    inputs = {"w_": planner.get(table, planner.rows(table, c)), "i_": planner.get(indices, order)}
+    params = {"out_w": layout.w, "out_c4": layout.c4, "count": n, "i_width": order.width}
+    draw(planner, "take.glsl", node, layout, inputs, params, shape=shape)
+
+
+KERNELS = {
+    "map": map_,
+    "conv": conv,
+    "conv_transpose": conv_transpose,
+    "matmul": matmul,
+    "pool": pool,
+    "reduce": reduce,
+    "softmax": softmax,
+    "log_softmax": softmax,
+    "take": take,
+    "transpose": movement.transpose,
+    "slice": movement.slice_,
+    "pad": movement.pad,
+    "concat": movement.concat,
+}

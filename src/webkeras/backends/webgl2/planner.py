@@ -1,0 +1,255 @@
+"""Graph to Plan: which textures, which programs, which draws. Plain data, no browser, so all of it is tested on a host.
+
+A value's place is asked for in a layout (`Planner.get`). What nobody asks for is never made; a reshape is a second
+name for the same elements; a constant is made once, before the first run, by the same kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from webkeras.backends.webgl2.glsl import Source, assemble
+from webkeras.backends.webgl2.layout import Flat, Layout, Limits, Tile, flat, rows, tile
+from webkeras.errors import BackendError
+from webkeras.graph import Constant, Graph, Node, Value
+
+Kernel = Callable[["Planner", Node], None]
+Params = dict[str, Any]
+
+
+@dataclass
+class Texture:
+    """A place: its layout, whether it is made once, and what is uploaded into it, if anything."""
+
+    layout: Layout
+    constant: bool
+    upload: Constant | None = None
+    slot: int = -1  # of the textures that really exist; several dynamic ones share one
+
+
+@dataclass
+class Step:
+    """One draw."""
+
+    source: Source
+    inputs: dict[str, int]  # sampler name -> texture
+    out: int
+    params: Params
+    label: str
+
+
+@dataclass
+class Plan:
+    """All a runner needs: textures, draws to make once, draws of every run."""
+
+    textures: list[Texture]
+    prepare: list[Step]
+    steps: list[Step]
+    inputs: dict[str, int]
+    outputs: dict[str, int]
+    slots: list[tuple[int, int, int]] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        sources = list(dict.fromkeys(s.source.text for s in self.steps))
+        lines = [
+            f"{i:>4}  {s.source.files[1]:<20} program {sources.index(s.source.text):<3} "
+            f"{'x'.join(map(str, self.textures[s.out].layout.texture)):<14} {s.label}"
+            for i, s in enumerate(self.steps)
+        ]
+        held = sum(16 * w * h * n for w, h, n in self.slots)
+        lines.append(
+            f"{len(self.steps)} draws a run, {len(self.prepare)} before the first, {len(sources)} programs, "
+            f"{len(self.slots)} textures of {held / 1e6:.1f} MB"
+        )
+        return "\n".join(lines)
+
+
+class Planner:
+    """Collects textures and draws while kernels lower one node after another."""
+
+    def __init__(self, graph: Graph, limits: Limits, kernels: Mapping[str, Kernel]) -> None:
+        """Raises BackendError where a node has no kernel or a tensor fits in no texture."""
+        self.limits, self.kernels = limits, kernels
+        self.textures: list[Texture] = []
+        self.steps: list[Step] = []
+        self.places: dict[tuple[int, Layout], int] = {}
+        self.same: dict[int, Value] = {}  # a reshaped value -> the value whose elements it names
+        self.lowered: set[int] = set()
+        self.values: list[Value] = []  # kept alive: places go by id
+        self.inputs = {name: self._enter(v) for name, v in graph.inputs.items()}
+        for node in graph.nodes():
+            if not node.outs[0].is_constant:
+                self.lower(node)
+        self.outputs = {name: self.get(v, self.read_layout(v)) for name, v in graph.outputs.items()}
+
+    def _enter(self, v: Value) -> int:
+        layout = self.read_layout(v)
+        return self.place(v, layout, self.texture(layout, constant=False))
+
+    def read_layout(self, v: Value) -> Layout:
+        """A layout of v whose texture holds the elements in order."""
+        usual = tile(v.shape, self.limits)
+        return usual if usual.in_order else flat(v.size, self.limits)
+
+    def texture(self, layout: Layout, constant: bool, upload: Constant | None = None) -> int:
+        """A new place."""
+        self.textures.append(Texture(layout, constant, upload))
+        return len(self.textures) - 1
+
+    def place(self, v: Value, layout: Layout, texture: int) -> int:
+        """Note that `texture` holds v."""
+        self.values.append(v)
+        self.places[id(v), layout] = texture
+        return texture
+
+    def root(self, v: Value) -> Value:
+        """The value whose elements v names, through reshapes."""
+        while True:
+            if id(v) in self.same:
+                v = self.same[id(v)]
+            elif v.is_constant and v.node and v.node.op == "reshape":
+                v = v.node.inputs[0]
+            else:
+                return v
+
+    def tile(self, v: Value) -> Tile:
+        """v's usual layout."""
+        return tile(v.shape, self.limits)
+
+    def rows(self, v: Value, c: int) -> Tile:
+        """v as plain rows of c channels, as weights are read."""
+        return rows(v.size // c, c, self.limits)
+
+    def get(self, v: Value, layout: Layout | None = None) -> int:
+        """The texture that holds v in a layout (its usual one), made if need be."""
+        layout = layout or self.tile(v)
+        v = self.root(v)
+        found = self.places.get((id(v), layout))
+        if found is not None:
+            return found
+        if v.constant is not None:
+            return self._upload(v, layout)
+        if v.is_constant and v.node and v.node.op == "map" and isinstance(layout, Tile):
+            from webkeras.backends.webgl2.kernels import map_in
+
+            if map_in(self, v.node, layout):
+                return self.places[id(v), layout]
+        if v.node and id(v.node) not in self.lowered:
+            self.lower(v.node)
+            return self.get(v, layout)
+        return self._converted(v, layout)
+
+    def _upload(self, v: Value, layout: Layout) -> int:
+        if isinstance(layout, Flat) or layout.in_order:
+            return self.place(v, layout, self.texture(layout, constant=True, upload=v.constant))
+        self.get(v, flat(v.size, self.limits))
+        return self._converted(v, layout)
+
+    def _converted(self, v: Value, layout: Layout) -> int:
+        from webkeras.backends.webgl2.movement import convert
+
+        have = next((layout for (i, layout) in self.places if i == id(v)), None)
+        if have is None:
+            raise BackendError(f"webgl2: {v.node.op if v.node else 'a value'} {v.shape} was never made")
+        return convert(self, v, have, layout)
+
+    def lower(self, node: Node) -> None:
+        """Let the node's kernel emit its draws."""
+        if id(node) in self.lowered:
+            return
+        self.lowered.add(id(node))
+        if node.op == "reshape":
+            self.values.append(node.out)
+            self.same[id(node.out)] = node.inputs[0]
+            return
+        kernel = self.kernels.get(node.op)
+        if kernel is None:
+            raise BackendError(f"{node.layer or node.op}: webgl2 has no kernel for the op {node.op!r}; use another backend")
+        kernel(self, node)
+
+    def emit(
+        self,
+        shader: str,
+        node: Node | None,
+        out: Value,
+        layout: Layout,
+        inputs: Mapping[str, int],
+        params: Params,
+        defines: Mapping[str, str | int] | None = None,
+    ) -> int:
+        """One draw of `shader` that makes `out` in `layout`. LANES, TAIL and their kin are defined here."""
+        n = layout.lanes if isinstance(layout, Tile) else 1
+        common: dict[str, str | int] = {
+            "LANES": n,
+            "SHIFT": n.bit_length() - 1,
+            "EACH_LANE": f"EACH_{n}",
+            "WITH_LANE": f"WITH_{n}",
+            "EXTRA_PARAMS": "",
+        }
+        if isinstance(layout, Tile) and layout.c % 4:
+            common["TAIL"] = layout.c % 4
+        if "w_" in inputs and (weights := self.textures[inputs["w_"]].layout) and isinstance(weights, Tile):
+            if weights.fold:
+                common["WFOLD"] = 1
+            params = {**params, "w_fold": weights.fold}
+        constant = all(self.textures[t].constant for t in inputs.values())
+        texture = self.texture(layout, constant)
+        label = f"{node.op} {node.layer}".strip() if node else "convert"
+        self.steps.append(Step(assemble(shader, {**common, **(defines or {})}), dict(inputs), texture, params, label))
+        return self.place(out, layout, texture)
+
+    def finish(self) -> Plan:
+        """Split what is made once from what every run makes, and let dynamic textures share memory by lifetime."""
+        prepare = [s for s in self.steps if self.textures[s.out].constant]
+        steps = [s for s in self.steps if not self.textures[s.out].constant]
+        plan = Plan(self.textures, prepare, steps, self.inputs, self.outputs)
+        _share(plan)
+        return plan
+
+
+def _share(plan: Plan) -> None:
+    """Give every texture a slot: constants one each, dynamic ones the first free slot that is large enough."""
+    last: dict[int, int] = {}
+    for i, step in enumerate(plan.steps):
+        last.update(dict.fromkeys(step.inputs.values(), i))
+    last.update(dict.fromkeys(plan.outputs.values(), len(plan.steps)))
+    free: list[int] = []
+
+    def new(t: int) -> None:
+        plan.slots.append(plan.textures[t].layout.texture)
+        plan.textures[t].slot = len(plan.slots) - 1
+
+    for t, texture in enumerate(plan.textures):
+        if texture.constant:
+            new(t)
+    for t in plan.inputs.values():
+        new(t)
+        last[t] = len(plan.steps)  # an input is uploaded before the first draw
+    for i, step in enumerate(plan.steps):
+        want = plan.textures[step.out].layout.texture
+        fits = [s for s in free if _grown(plan.slots[s], want)]
+        if fits:
+            best = min(fits, key=lambda s: _volume(_union(plan.slots[s], want)))
+            free.remove(best)
+            plan.slots[best] = _union(plan.slots[best], want)
+            plan.textures[step.out].slot = best
+        else:
+            new(step.out)
+        for t in {*step.inputs.values(), step.out}:
+            if last.get(t, i) == i and not plan.textures[t].constant:
+                free.append(plan.textures[t].slot)
+
+
+def _union(a: tuple[int, int, int], b: tuple[int, int, int]) -> tuple[int, int, int]:
+    return max(a[0], b[0]), max(a[1], b[1]), max(a[2], b[2])
+
+
+def _volume(a: tuple[int, int, int]) -> int:
+    return a[0] * a[1] * a[2]
+
+
+def _grown(have: tuple[int, int, int], want: tuple[int, int, int]) -> bool:
+    """Is it thrift to use (and if need be enlarge) a free texture for this one?"""
+    return _volume(_union(have, want)) <= 1.25 * max(_volume(have), _volume(want))

@@ -1,0 +1,296 @@
+// runner.js - replays a plan on WebGL2. It knows no layer, no shape and no layout: textures, programs, draws, in order.
+//
+// A plan (plain data, made in Python by backends/webgl2):
+//   textures  [[width, height, layers], ...]
+//   programs  [{source, samplers: [name, ...]}, ...]
+//   uploads   [{texture, buffer, offset, length, type, min, scale} | {texture, floats}, ...]
+//   params    [{name: number or [numbers]}, ...]        a uniform block each, packed by the names the program reports
+//   prepare, steps   [[program, params, out texture, width, height, layers, [input textures]], ...]
+//   constants [texture, ...] kept between runs;  inputs, outputs  {name: {texture, length}}
+globalThis.webkerasRunner = (() => {
+  const VERTEX = `#version 300 es
+void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, float(gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0); }`;
+  const ARRAYS = { float32: Float32Array, float16: Uint16Array, uint16: Uint16Array, uint8: Uint8Array };
+
+  class Runner {
+    constructor(canvas) {
+      const gl = (this.gl = canvas.getContext("webgl2", {
+        alpha: false, antialias: false, depth: false, stencil: false, powerPreference: "high-performance",
+      }));
+      if (!gl) throw new Error("this browser has no WebGL2");
+      if (!gl.getExtension("EXT_color_buffer_float")) throw new Error("this GPU cannot render to float textures");
+      this.parallel = gl.getExtension("KHR_parallel_shader_compile");
+      this.programs = new Map(); // source -> program, shared by all plans
+      this.vertex = this.compile(gl.VERTEX_SHADER, VERTEX);
+      this.textures = 0; // created minus freed
+      this.lost = false;
+      canvas.addEventListener?.("webglcontextlost", (e) => { e.preventDefault(); this.lost = true; });
+    }
+
+    limits() {
+      const gl = this.gl, get = (name) => gl.getParameter(gl[name]);
+      return {
+        max_size: Math.min(get("MAX_TEXTURE_SIZE"), get("MAX_VIEWPORT_DIMS")[0]),
+        lanes: Math.min(8, get("MAX_DRAW_BUFFERS"), get("MAX_COLOR_ATTACHMENTS")) >= 8 ? 8 : 4,
+        samplers: get("MAX_TEXTURE_IMAGE_UNITS"),
+      };
+    }
+
+    compile(kind, source) {
+      const shader = this.gl.createShader(kind);
+      this.gl.shaderSource(shader, source);
+      this.gl.compileShader(shader);
+      return shader;
+    }
+
+    program(source) {
+      let p = this.programs.get(source);
+      if (!p) {
+        const gl = this.gl, handle = gl.createProgram(), fragment = this.compile(gl.FRAGMENT_SHADER, source);
+        gl.attachShader(handle, this.vertex);
+        gl.attachShader(handle, fragment);
+        gl.linkProgram(handle);
+        this.programs.set(source, (p = { handle, fragment, source, ready: false }));
+      }
+      return p;
+    }
+
+    // Everything that need not wait: programs begin to compile, textures and weights go up.
+    begin(plan, buffers) {
+      const gl = this.gl;
+      const exe = { plan, programs: plan.programs.map((p) => this.program(p.source)), blocks: null, staging: {} };
+      exe.textures = plan.textures.map(([w, h, n]) => this.texture(w, h, n));
+      exe.framebuffers = new Map();
+      for (const u of plan.uploads) this.upload(exe, u, buffers);
+      gl.flush();
+      return exe;
+    }
+
+    // Are all programs compiled? Without the extension nobody can tell, so: yes.
+    ready(exe) {
+      const gl = this.gl, query = this.parallel?.COMPLETION_STATUS_KHR;
+      return this.lost || !query || exe.programs.every((p) => p.ready || gl.getProgramParameter(p.handle, query));
+    }
+
+    // What waits for the programs: their errors, uniform blocks, and the draws that make constants.
+    finish(exe) {
+      this.alive();
+      const { plan } = exe;
+      exe.programs.forEach((p, i) => p.ready || this.link(p, plan.programs[i]));
+      this.pack(exe);
+      this.draw(exe, plan.prepare);
+      const keep = new Set(plan.constants);
+      exe.textures.forEach((t, i) => keep.has(i) || this.drop(exe, i));
+    }
+
+    link(p, described) {
+      const gl = this.gl;
+      if (!gl.getProgramParameter(p.handle, gl.LINK_STATUS)) {
+        const log = gl.getShaderInfoLog(p.fragment) || gl.getProgramInfoLog(p.handle) || "no reason given";
+        this.programs.delete(p.source);
+        throw Object.assign(new Error(log), { name: "ShaderError", source: p.source });
+      }
+      gl.deleteShader(p.fragment);
+      gl.useProgram(p.handle);
+      described.samplers.forEach((s, unit) => gl.uniform1i(gl.getUniformLocation(p.handle, s), unit));
+      const block = gl.getUniformBlockIndex(p.handle, "Params");
+      gl.uniformBlockBinding(p.handle, block, 0);
+      const ids = gl.getActiveUniformBlockParameter(p.handle, block, gl.UNIFORM_BLOCK_ACTIVE_UNIFORM_INDICES);
+      const offsets = gl.getActiveUniforms(p.handle, ids, gl.UNIFORM_OFFSET);
+      p.members = Array.from(ids, (id, i) => [gl.getActiveUniform(p.handle, id), offsets[i]]);
+      p.bytes = gl.getActiveUniformBlockParameter(p.handle, block, gl.UNIFORM_BLOCK_DATA_SIZE);
+      p.ready = true;
+    }
+
+    // All uniform blocks of a plan in one buffer; a name on one side only is an error.
+    pack(exe) {
+      const gl = this.gl, align = gl.getParameter(gl.UNIFORM_BUFFER_OFFSET_ALIGNMENT), { plan } = exe;
+      const all = [...plan.prepare, ...plan.steps];
+      let size = 0;
+      for (const step of all) {
+        const bytes = exe.programs[step[0]].bytes;
+        step.offset = size;
+        size += Math.ceil(bytes / align) * align;
+      }
+      const data = new DataView(new ArrayBuffer(Math.max(size, 16)));
+      for (const step of all) {
+        const { members } = exe.programs[step[0]], params = plan.params[step[1]];
+        const names = new Set(members.map(([m]) => m.name));
+        const odd = Object.keys(params).filter((k) => !names.has(k));
+        for (const [{ name, type }, at] of members) {
+          if (!(name in params)) odd.push(name);
+          [params[name]].flat().forEach((v, i) => {
+            if (type === gl.FLOAT) data.setFloat32(step.offset + at + 4 * i, v, true);
+            else data.setInt32(step.offset + at + 4 * i, v, true);
+          });
+        }
+        if (odd.length) throw new Error(`parameters ${odd.join(", ")} are set or declared, not both`);
+      }
+      exe.blocks = gl.createBuffer();
+      gl.bindBuffer(gl.UNIFORM_BUFFER, exe.blocks);
+      gl.bufferData(gl.UNIFORM_BUFFER, data, gl.STATIC_DRAW);
+    }
+
+    texture(width, height, layers, format = this.gl.RGBA32F) {
+      const gl = this.gl, t = gl.createTexture();
+      gl.activeTexture(gl.TEXTURE0);
+      gl.bindTexture(gl.TEXTURE_2D_ARRAY, t);
+      gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, format, width, height, layers);
+      gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
+      gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
+      this.textures++;
+      return t;
+    }
+
+    // Elements into a texture, in order; where they do not fill it, zeros follow.
+    upload(exe, { texture, buffer, offset, length, type = "float32", min, scale, floats }, buffers) {
+      const [w, h, n] = exe.plan.textures[texture], room = 4 * w * h * n;
+      let data = floats ? Float32Array.from(floats) : this.view(buffers[buffer], offset, length, type);
+      if (type === "uint8" || type === "uint16") data = Float32Array.from(data, (q) => q * scale + min);
+      if (type === "float16") data = Float32Array.from(data, half);
+      if (data.length < room) {
+        const padded = new Float32Array(room);
+        padded.set(data);
+        data = padded;
+      }
+      this.fill(exe.textures[texture], w, h, n, data);
+    }
+
+    view(buffer, offset, length, type) {
+      const Kind = ARRAYS[type], bytes = ArrayBuffer.isView(buffer) ? buffer : new Uint8Array(buffer);
+      const at = bytes.byteOffset + offset;
+      return at % Kind.BYTES_PER_ELEMENT
+        ? new Kind(bytes.buffer.slice(at, at + length * Kind.BYTES_PER_ELEMENT))
+        : new Kind(bytes.buffer, at, length);
+    }
+
+    fill(texture, w, h, n, data) {
+      const gl = this.gl;
+      gl.activeTexture(gl.TEXTURE0);
+      gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
+      gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, 0, 0, 0, w, h, n, gl.RGBA, gl.FLOAT, data);
+    }
+
+    framebuffer(exe, texture, layers) {
+      const gl = this.gl, key = texture * 16 + layers;
+      let f = exe.framebuffers.get(key);
+      if (f === undefined) {
+        exe.framebuffers.set(key, (f = gl.createFramebuffer()));
+        gl.bindFramebuffer(gl.FRAMEBUFFER, f);
+        const all = Array.from({ length: layers }, (_, i) => gl.COLOR_ATTACHMENT0 + i);
+        all.forEach((a, i) => gl.framebufferTextureLayer(gl.FRAMEBUFFER, a, exe.textures[texture], 0, i));
+        gl.drawBuffers(all);
+      } else gl.bindFramebuffer(gl.FRAMEBUFFER, f);
+    }
+
+    draw(exe, steps) {
+      const gl = this.gl, bound = [];
+      let program = null;
+      for (const step of steps) {
+        const [p, , out, width, height, layers, inputs] = step, here = exe.programs[p];
+        if (here !== program) gl.useProgram((program = here).handle);
+        gl.bindBufferRange(gl.UNIFORM_BUFFER, 0, exe.blocks, step.offset, here.bytes);
+        for (let unit = 0; unit < inputs.length; unit++) {
+          if (bound[unit] === inputs[unit]) continue;
+          bound[unit] = inputs[unit];
+          gl.activeTexture(gl.TEXTURE0 + unit);
+          gl.bindTexture(gl.TEXTURE_2D_ARRAY, exe.textures[inputs[unit]]);
+        }
+        this.framebuffer(exe, out, layers);
+        gl.viewport(0, 0, width, height);
+        gl.drawArrays(gl.TRIANGLES, 0, 3);
+      }
+    }
+
+    run(exe, inputs) {
+      this.alive();
+      for (const [name, { texture, length }] of Object.entries(exe.plan.inputs)) {
+        const [w, h, n] = exe.plan.textures[texture], room = 4 * w * h * n;
+        let data = inputs[name];
+        if (length < room) {
+          const padded = (exe.staging[name] ??= new Float32Array(room));
+          padded.set(data);
+          data = padded;
+        }
+        this.fill(exe.textures[texture], w, h, n, data);
+      }
+      this.draw(exe, exe.plan.steps);
+    }
+
+    read(exe) {
+      const gl = this.gl, out = {};
+      for (const [name, { texture, length }] of Object.entries(exe.plan.outputs)) {
+        const [w, h] = exe.plan.textures[texture], all = new Float32Array(4 * w * h);
+        this.framebuffer(exe, texture, 1);
+        gl.readPixels(0, 0, w, h, gl.RGBA, gl.FLOAT, all);
+        out[name] = all.subarray(0, length);
+      }
+      this.alive();
+      return out;
+    }
+
+    // The same through pixel buffers: the page goes on while the GPU works.
+    async readAsync(exe) {
+      const gl = this.gl, reads = [];
+      for (const [name, { texture, length }] of Object.entries(exe.plan.outputs)) {
+        const [w, h] = exe.plan.textures[texture], buffer = gl.createBuffer();
+        this.framebuffer(exe, texture, 1);
+        gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
+        gl.bufferData(gl.PIXEL_PACK_BUFFER, 16 * w * h, gl.STREAM_READ);
+        gl.readPixels(0, 0, w, h, gl.RGBA, gl.FLOAT, 0);
+        reads.push({ name, length, buffer });
+      }
+      gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
+      const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+      gl.flush();
+      while (!this.lost && gl.clientWaitSync(fence, 0, 0) === gl.TIMEOUT_EXPIRED) await pause();
+      gl.deleteSync(fence);
+      const out = {};
+      for (const { name, length, buffer } of reads) {
+        out[name] = new Float32Array(length);
+        gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
+        gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, 0, out[name]);
+        gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
+        gl.deleteBuffer(buffer);
+      }
+      this.alive();
+      return out;
+    }
+
+    alive() {
+      if (this.lost || this.gl.isContextLost())
+        throw Object.assign(new Error("the GPU context was lost"), { name: "DeviceLost" });
+    }
+
+    drop(exe, i) {
+      if (!exe.textures[i]) return;
+      for (const [key, f] of exe.framebuffers)
+        if (key >> 4 === i) {
+          this.gl.deleteFramebuffer(f);
+          exe.framebuffers.delete(key);
+        }
+      this.gl.deleteTexture(exe.textures[i]);
+      exe.textures[i] = null;
+      this.textures--;
+    }
+
+    free(exe) {
+      exe.textures.forEach((_, i) => this.drop(exe, i));
+      this.gl.deleteBuffer(exe.blocks);
+    }
+  }
+
+  const pause = () => new Promise((done) => {
+    const { port1, port2 } = new MessageChannel(); // a task at once, where timers would wait
+    port1.onmessage = () => { port1.close(); done(); };
+    port2.postMessage(0);
+  });
+
+  const half = (h) => {
+    const e = (h >> 10) & 31, f = h & 1023, sign = h >> 15 ? -1 : 1;
+    if (e === 31) return f ? NaN : sign * Infinity;
+    return sign * (e ? 2 ** (e - 15) * (1 + f / 1024) : 2 ** -14 * (f / 1024));
+  };
+
+  return { create: (canvas) => new Runner(canvas) };
+})();
