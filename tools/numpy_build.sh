@@ -20,7 +20,7 @@ make_root() {
   need debootstrap debootstrap
   local mirror scripts=/usr/share/debootstrap/scripts
   mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -v '^ *#' |
-    grep -oE '(https?|file|copy)://?[^] ]*/debian/?( |$)' | head -n 1 | tr -d ' ') || true
+    grep -oE '(https?|file)://[^] ]+' | grep debian | grep -v security | head -n 1) || true
   [ -n "$mirror" ] || fail "apt's sources name no Debian mirror, which building numpy needs; build on Debian"
   [ -e "$scripts/$release" ] || ln -s sid "$scripts/$release"   # an older debootstrap has not heard of the release
   rm -rf "$root"

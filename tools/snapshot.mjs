@@ -9,7 +9,8 @@ import { boot } from "./pyodide.mjs";
 const [folder, wheel, out] = process.argv.slice(2);
 const pyodide = await boot(folder, { _makeSnapshot: true });
 // Not loadPackage: it leaves Python holding a JavaScript object, and a snapshot cannot hold that.
-pyodide.unpackArchive(new Uint8Array(await readFile(wheel)), "wheel");
+const extractDir = pyodide.runPython("import site; site.getsitepackages()[0]");
+pyodide.unpackArchive(new Uint8Array(await readFile(wheel)), "wheel", { extractDir });
 pyodide.runPython(`
 import sys
 import webkeras
