@@ -18,8 +18,9 @@ def build() -> None:
     assembling = [tools / name for name in ("runtime.py", "numpy_wheel.py", "pyodide-packages.txt")]
     step("Pyodide runtime", lock, assembling, build_runtime)
 
-    packaged = [ROOT / name for name in ("src", "shaders", "pyproject.toml", "README.md", "LICENSE") if (ROOT / name).exists()]
-    sources = [*files_under(*packaged), *assembling, *(tools / name for name in ("pyodide.mjs", "compile.mjs", "add_bytecode.py"))]
+    packaged = files_under(*(ROOT / name for name in ("src", "shaders", "pyproject.toml", "README.md", "LICENSE")))
+    compiling = [tools / name for name in ("pyodide.mjs", "compile.mjs", "add_bytecode.py")]
+    sources = [*packaged, *assembling, *compiling]
     step("wheel", WHEEL, sources, build_wheel)
     step("memory snapshot", SNAPSHOT, [WHEEL, tools / "pyodide.mjs", tools / "snapshot.mjs"], build_snapshot)
     copy_pages()

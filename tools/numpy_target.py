@@ -41,7 +41,7 @@ def main(stdlib: Path, root: Path) -> None:
 
 
 def pyconfig(own: str, answers: dict[str, object]) -> str:
-    """The macros that the folder's pyconfig.h speaks of, with the target's values; what the target has not stays unset."""
+    """The macros that the folder's pyconfig.h speaks of, with the target's values."""
     macros = dict(ALWAYS)
     for name in re.findall(r"^(?:#define|/\* #undef|#undef) (\w+)", own, re.M):
         value = answers.get(name)

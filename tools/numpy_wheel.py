@@ -1,4 +1,4 @@
-"""numpy's wheel for Pyodide: from the cache, else from Pyodide's distribution, else built from numpy's source release."""
+"""numpy's wheel for Pyodide: from the cache, else from Pyodide's distribution, else built from its source release."""
 
 import os
 import re
@@ -18,7 +18,8 @@ def numpy_wheel(core: Path, lock: dict[str, Any]) -> Path:
     wheel = CACHE / f"numpy-{entry['version']}-{abi}" / str(entry["file_name"])
     if not wheel.exists():
         wheel.parent.mkdir(parents=True, exist_ok=True)
-        _download(core, entry, wheel) or _build(core, entry["version"], abi, wheel)
+        if not _download(core, entry, wheel):
+            _build(core, entry["version"], abi, wheel)
     return wheel
 
 
@@ -42,7 +43,7 @@ def _download(core: Path, entry: dict[str, Any], wheel: Path) -> bool:
 
 
 def _distribution(core: Path) -> str:
-    """The address that Pyodide loads packages from by default; it stands in its own loader, with the version left open."""
+    """The address that Pyodide loads packages from by default; its own loader has it, with the version left open."""
     found = re.search(r"`(https://[^`$]+)\$\{\w+\}(/full/)`", (core / "pyodide.mjs").read_text())
     if not found:
         raise ValueError("pyodide.mjs names no address")

@@ -1,4 +1,4 @@
-"""Serves a folder on loopback, the way webkeras wants to be served: right MIME types, cross-origin isolated, revalidated.
+"""Serves a folder on loopback as webkeras likes to be served: right MIME types, cross-origin isolated, revalidated.
 
 python -m tools.serve [FOLDER] [PORT]
 """
@@ -17,7 +17,7 @@ from tools.common import WEB
 
 class Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # keeps connections: a page here is twenty files
-    extensions_map = {  # noqa: RUF012 - the name and kind that http.server gives it
+    extensions_map = {
         **SimpleHTTPRequestHandler.extensions_map,
         ".js": "text/javascript",
         ".mjs": "text/javascript",
@@ -56,4 +56,5 @@ def serve_until_interrupted(folder: Path = WEB, port: int = 0) -> None:
 
 
 if __name__ == "__main__":
-    serve_until_interrupted(Path(sys.argv[1]) if len(sys.argv) > 1 else WEB, int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else WEB
+    serve_until_interrupted(folder, int(sys.argv[2]) if len(sys.argv) > 2 else 0)

@@ -24,7 +24,7 @@ class Page:
         self.driver.get(f"{self.address}/{path}")
 
     def js(self, body: str, *args: Any) -> Any:
-        """Run the body of an async function (its arguments are `args`) and give back what it returns; raises what it throws."""
+        """What the body of an async function returns, whose arguments are `args`; raises what it throws."""
         value = self.driver.execute_async_script(
             "const done = arguments[arguments.length - 1], args = [...arguments].slice(0, -1);"
             f"(async () => {{ {body} }})().then(v => done([v ?? null]), e => done([null, String(e && e.stack || e)]));",
