@@ -27,6 +27,12 @@ def use_installed_driver() -> None:
         os.environ.setdefault("SE_CHROMEDRIVER", driver)
 
 
+def console(driver: Chrome) -> list[str]:
+    """What the page has written to the console since the last call, errors of the browser included."""
+    lines = driver.get_log("browser")  # type: ignore[no-untyped-call]
+    return [f"{line['level']}: {line['message']}" for line in lines]
+
+
 @contextlib.contextmanager
 def chromium(*flags: str) -> Iterator[Chrome]:
     use_installed_driver()

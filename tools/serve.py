@@ -39,7 +39,11 @@ class Handler(SimpleHTTPRequestHandler):
 @contextlib.contextmanager
 def serving(folder: Path = WEB, port: int = 0) -> Iterator[str]:
     """Serve the folder while the context lasts; gives the address, without a slash at its end."""
-    server = ThreadingHTTPServer(("127.0.0.1", port), functools.partial(Handler, directory=str(folder)))
+    handler = functools.partial(Handler, directory=str(folder))
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError:  # the port is taken: any other
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from selenium.webdriver import Chrome
 
-from tools.browser import chromium
+from tools.browser import chromium, console
 from tools.common import WEB
 from tools.serve import serving
 
@@ -38,8 +38,7 @@ class Page:
         self.driver.save_screenshot(str(path))
 
     def console(self) -> list[str]:
-        """What the page has written to the console since the last call, warnings and errors of the browser included."""
-        return [f"{line['level']}: {line['message']}" for line in self.driver.get_log("browser")]
+        return console(self.driver)
 
 
 @pytest.fixture(scope="session")
