@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# ./build.sh                 the wheel, the Pyodide runtime and the pages -> dist/
+# ./build.sh demo [--once]   all of that, then the demo models answer in headless Chromium; serves dist/web (--once: ends)
+# ./build.sh test            everything that must pass
+set -euo pipefail
+cd "$(dirname "$0")"
+usage() { sed -n '2,4s/^# //p' build.sh; }
+
+command=${1:-build}
+case $command in
+  build | demo | test) ;;
+  help | --help | -h) usage; exit ;;
+  *) echo "error: build.sh has no command '$command'" >&2; usage >&2; exit 2 ;;
+esac
+shift || true
+
+. tools/setup.sh
+need_node
+need_python
+case $command in
+  build) python -m tools.build ;;
+  demo)
+    need_chromium
+    python -m tools.build
+    python -m tools.demo "$@" ;;
+  test)
+    need_chromium
+    ruff check .
+    mypy
+    python -m tools.build
+    pytest tests/host
+    pytest tests/browser --rt "${RT:-chrome,node}" "$@" ;;
+esac
