@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from webkeras.errors import ShapeError
@@ -140,6 +140,40 @@ def recording(layer: str) -> Iterator[None]:
         _layer.pop()
 
 
+@dataclass
+class Memory:
+    """The states of one trace: what each was before the run, and what it is by now."""
+
+    before: dict[str, Value] = field(default_factory=dict)
+    now: dict[str, Value] = field(default_factory=dict)
+
+
+_memory: list[Memory] = []
+
+
+@contextmanager
+def remembering() -> Iterator[Memory]:
+    """Layers traced inside may `recall` and `keep` states."""
+    _memory.append(Memory())
+    try:
+        yield _memory[-1]
+    finally:
+        _memory.pop()
+
+
+def recall(name: str, shape: Shape) -> Value:
+    """The state of this name: what was kept last, in this trace or by the run before; zeros at first."""
+    memory = _memory[-1]
+    if name not in memory.now:
+        memory.before[name] = memory.now[name] = Value(shape, name=name)
+    return memory.now[name]
+
+
+def keep(name: str, new: Value) -> None:
+    """Keep a state under its name."""
+    _memory[-1].now[name] = new
+
+
 def op(*, shape: Callable[..., Any], arity: int | None = 1, composite: bool = False) -> Callable[..., Any]:
     """Register a numpy function as an op of the same name (a trailing underscore dropped).
 
@@ -212,10 +246,14 @@ def _scalar(function: str, *xs: Any) -> Any:
 
 @dataclass(eq=False)
 class Graph:
-    """Named inputs and outputs; everything between hangs on the outputs. Prints itself."""
+    """Named inputs and outputs; everything between hangs on the outputs. Prints itself.
+
+    `states` are names that stand in both: what goes out of one run under such a name comes in at the next.
+    """
 
     inputs: dict[str, Value]
     outputs: dict[str, Value]
+    states: tuple[str, ...] = ()
 
     def nodes(self) -> list[Node]:
         """Every node the outputs need, producers first."""
@@ -236,7 +274,9 @@ class Graph:
 
 
 def _attr(key: str, x: Any) -> str:
-    return show(x) if key in ("expr", "epilogue") else f"<{len(x.nodes())} nodes>" if isinstance(x, Graph) else str(x)
+    if key.endswith(("expr", "epilogue", "activation")):
+        return show(x)
+    return f"<{len(x.nodes())} nodes>" if isinstance(x, Graph) else str(x)
 
 
 def topo(outputs: Iterable[Value]) -> list[Node]:
@@ -270,7 +310,20 @@ def rewrite(graph: Graph, rule: Callable[[Node, tuple[Value, ...]], Sequence[Val
             copy.outs = tuple(Value(v.shape, copy) for v in node.outs)
             outs = copy.outs
         new.update({id(a): b for a, b in zip(node.outs, outs, strict=True)})
-    return Graph(graph.inputs, {k: new.get(id(v), v) for k, v in graph.outputs.items()})
+    return replace(graph, outputs={k: new.get(id(v), v) for k, v in graph.outputs.items()})
+
+
+def inside(graph: Graph, change: Callable[[Graph], Graph]) -> Graph:
+    """The graph with the body of every scan changed."""
+
+    def rule(node: Node, inputs: tuple[Value, ...]) -> Sequence[Value] | None:
+        if "body" not in node.attrs:
+            return None
+        new = Node(node.op, inputs, {**node.attrs, "body": change(node.attrs["body"])}, node.layer)
+        new.outs = tuple(Value(v.shape, new) for v in node.outs)
+        return new.outs
+
+    return rewrite(graph, rule)
 
 
 def compute(node: Node, xs: Sequence[Any]) -> Sequence[Any]:

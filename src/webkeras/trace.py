@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webkeras.errors import ConfigError, ShapeError, WeightsError
-from webkeras.graph import Graph, Value
+from webkeras.graph import Graph, Value, remembering
 from webkeras.layers import LAYERS, Layer
 from webkeras.shapes import Shape
 from webkeras.spec import Call, LayerSpec, Ref, Spec, replace
@@ -26,11 +26,12 @@ class Network:
         self.layers = {s.name: make(s, spec.dialect, weights.get(s.name, [])) for s in spec.layers}
 
     def trace(self, shapes: Mapping[str, Shape]) -> Graph:
-        """The graph for inputs of these shapes (batch axis included), by input layer name."""
+        """The graph for inputs of these shapes (batch axis included), by input layer name; states come after."""
         inputs = {r.layer: Value(tuple(shapes[r.layer]), name=r.layer) for r in self.spec.inputs}
-        outputs = self.apply([inputs[r.layer] for r in self.spec.inputs])
-        names = output_names(self.spec)
-        return Graph(inputs, dict(zip(names, outputs, strict=True)))
+        with remembering() as memory:
+            outputs = self.apply([inputs[r.layer] for r in self.spec.inputs])
+        named = dict(zip(output_names(self.spec), outputs, strict=True))
+        return Graph({**inputs, **memory.before}, {**named, **memory.now}, tuple(memory.now))
 
     def apply(self, xs: list[Any]) -> list[Any]:
         """The model's outputs for these inputs, arrays or Values."""

@@ -5,6 +5,7 @@ Channels last, row-major, explicit integers only: no "same", no None, no negativ
 
 from webkeras.ops.composite import log_softmax, mean, softmax
 from webkeras.ops.contraction import conv, conv_transpose, matmul
+from webkeras.ops.control import scan
 from webkeras.ops.elementwise import (
     absolute,
     add,
@@ -14,6 +15,7 @@ from webkeras.ops.elementwise import (
     erf,
     exp,
     expm1,
+    expression,
     floor,
     less,
     less_equal,
@@ -36,6 +38,7 @@ from webkeras.ops.elementwise import (
     where,
 )
 from webkeras.ops.movement import concat, pad, reshape, slice_, take, transpose
+from webkeras.ops.recurrent import gru, lstm, simple_rnn
 from webkeras.ops.reduction import pool, reduce
 
 __all__ = [
@@ -50,12 +53,15 @@ __all__ = [
     "erf",
     "exp",
     "expm1",
+    "expression",
     "floor",
+    "gru",
     "less",
     "less_equal",
     "log",
     "log1p",
     "log_softmax",
+    "lstm",
     "map_",
     "matmul",
     "maximum",
@@ -70,8 +76,10 @@ __all__ = [
     "reshape",
     "round_",
     "rsqrt",
+    "scan",
     "sigmoid",
     "sign",
+    "simple_rnn",
     "sin",
     "slice_",
     "softmax",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from webkeras.expr import Expr, evaluate
-from webkeras.graph import op
+from webkeras.expr import Expr, evaluate, substitute
+from webkeras.graph import Literal, Value, op, topo
 from webkeras.shapes import broadcast
 
 
@@ -26,6 +27,21 @@ def apply(function: str, *args: Any) -> Any:
     at = iter(range(len(xs)))
     expr = (function, *[float(a) if isinstance(a, int | float) else next(at) for a in args])
     return map_(*xs, expr=expr)
+
+
+def expression(function: Callable[[Any], Any]) -> Expr | None:
+    """What a function of one tensor computes, as an expression of slot 0; None where it is not elementwise."""
+    x = Value((1,))
+    y = function(x)
+    found: dict[int, Expr] = {id(x): 0}
+    for node in topo([y]):
+        for v in node.inputs:
+            if isinstance(v.constant, Literal) and v.size == 1:
+                found[id(v)] = v.constant.floats[0]
+        if node.op != "map" or any(id(v) not in found for v in node.inputs):
+            return None
+        found[id(node.out)] = substitute(node.attrs["expr"], {i: found[id(v)] for i, v in enumerate(node.inputs)})
+    return found[id(y)]
 
 
 def add(a: Any, b: Any) -> Any:

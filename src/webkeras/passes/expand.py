@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from webkeras.graph import OPS, Graph, Node, Value, recording, rewrite
+from webkeras.graph import OPS, Graph, Node, Value, inside, recording, rewrite
 
 
 def expand(graph: Graph, native: Collection[str] = ()) -> Graph:
@@ -19,4 +19,4 @@ def expand(graph: Graph, native: Collection[str] = ()) -> Graph:
 
     while any(OPS[n.op].composite and n.op not in native for n in graph.nodes()):
         graph = rewrite(graph, rule)
-    return graph
+    return inside(graph, lambda body: expand(body, native))

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from webkeras import ops
-from webkeras.graph import Graph, Node, Value, record, recording, rewrite
+from webkeras.graph import Graph, Node, Value, inside, record, recording, rewrite
 from webkeras.shapes import broadcast
 
 KERNEL_AXIS = {"conv": -1, "conv_transpose": -2, "matmul": -1}  # where a kernel holds the output's channels
@@ -18,6 +18,7 @@ KERNEL_AXIS = {"conv": -1, "conv_transpose": -2, "matmul": -1}  # where a kernel
 
 def fold(graph: Graph) -> Graph:
     """The graph with constants folded into kernels, biases and pads."""
+    graph = inside(graph, fold)
     uses = Counter(id(v) for n in graph.nodes() for v in set(n.inputs))
     uses.update(id(v) for v in graph.outputs.values())
 

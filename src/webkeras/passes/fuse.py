@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
 from webkeras.expr import ACC, Expr, slots, substitute
-from webkeras.graph import Graph, Node, Value, rewrite
+from webkeras.graph import Graph, Node, Value, inside, rewrite
 from webkeras.shapes import Shape
 
 
@@ -21,6 +21,7 @@ def fuse(
     `epilogues` are the ops that can apply an expression to what they store; `max_inputs` bounds the inputs of a fused
     node; `readable(extra, out)` says whether an epilogue that writes `out` can read an input of shape `extra`.
     """
+    graph = inside(graph, lambda body: fuse(body, epilogues, max_inputs, readable))
     uses = Counter(id(v) for n in graph.nodes() for v in set(n.inputs))
     uses.update(id(v) for v in graph.outputs.values())
     order = {id(n): i for i, n in enumerate(graph.nodes())}

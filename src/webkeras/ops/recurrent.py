@@ -1,0 +1,167 @@
+"""Whole recurrent layers as composites: a backend may have a kernel for one, or run the scan written here.
+
+All take the input already projected, for all steps at once: x (n, t, gates * u) is input @ kernel + bias. `activation`
+and `recurrent_activation` are scalar expressions of slot 0. A last input `mask` (n, t), ones and zeros, may follow:
+where it is 0 the states stay as they are, and what is given out is the state before, or 0 with `zero`. With `reverse`
+the last step comes first; the outputs stand at the place of their inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from webkeras.errors import ShapeError
+from webkeras.expr import Expr
+from webkeras.graph import composite
+from webkeras.ops.contraction import matmul
+from webkeras.ops.control import scan
+from webkeras.ops.elementwise import add, map_, multiply, subtract, where
+from webkeras.ops.movement import reshape, slice_
+from webkeras.shapes import Shape
+
+
+def masked_scan(
+    step: Callable[[list[Any], list[Any]], tuple[list[Any], Any]],
+    states: Sequence[Any],
+    xs: Sequence[Any],
+    mask: Any = None,
+    *,
+    reverse: bool = False,
+    zero: bool = False,
+) -> tuple[Any, list[Any]]:
+    """`scan` of a step (states, xs_t) -> (new states, y) that a mask holds still: -> (ys (n, t, ...), final states)."""
+    if mask is None:
+        final, (ys,) = scan(lambda s, x: _listed(step(s, x)), states, xs, reverse=reverse)
+        return ys, final
+
+    def held(old: list[Any], slices: list[Any]) -> tuple[list[Any], list[Any]]:
+        *x, m = slices
+        new, y = step(old, x)
+        return [where(m, a, b) for a, b in zip(new, old, strict=True)], [where(m, y, 0.0 if zero else old[0])]
+
+    ones = (1,) * (len(states[0].shape) - 1)
+    final, (ys,) = scan(held, states, [*xs, reshape(mask, shape=(*mask.shape, *ones))], reverse=reverse)
+    return ys, final
+
+
+def _listed(pair: tuple[list[Any], Any]) -> tuple[list[Any], list[Any]]:
+    return pair[0], [pair[1]]
+
+
+def gate(x: Any, i: int, count: int) -> Any:
+    """The i-th of `count` equal parts of the last axis."""
+    u = x.shape[-1] // count
+    begin, end = (0,) * len(x.shape), tuple(x.shape)
+    return slice_(x, begin=(*begin[:-1], i * u), end=(*end[:-1], (i + 1) * u), step=(1,) * len(x.shape))
+
+
+def _shapes(gates: int, states: int, biases: int, x: Shape, recurrent: Shape, *rest: Shape) -> list[Shape]:
+    """The outputs' shapes, everything checked."""
+    n, t, u = x[0], x[1], recurrent[0]
+    want = [(n, u)] * states + [(u,)] * biases
+    mask = rest[len(want) :]
+    if len(x) != 3 or recurrent != (u, gates * u) or x[2] != gates * u:
+        raise ShapeError(f"input {x} and recurrent kernel {recurrent}; expected (n, t, {gates} u) and (u, {gates} u)")
+    if list(rest[: len(want)]) != want or mask not in ((), ((n, t),)):
+        raise ShapeError(f"states, bias and mask {list(rest)}; expected {want} and maybe a mask {(n, t)}")
+    return [(n, t, u), *[(n, u)] * states]
+
+
+@composite(shape=lambda x, r, *rest, **_: _shapes(1, 1, 0, x, r, *rest), arity=None)
+def simple_rnn(
+    x: Any, recurrent: Any, h: Any, *mask: Any, activation: Expr, reverse: bool = False, zero: bool = False
+) -> Any:
+    """h = activation(x_t + h @ recurrent).
+
+    x (n, t, u), recurrent (u, u), h (n, u)[, mask (n, t)] -> (ys (n, t, u), h (n, u))
+    Source: keras/src/layers/rnn/simple_rnn.py
+    """
+
+    def step(states: list[Any], xs: list[Any]) -> tuple[list[Any], Any]:
+        y = map_(add(xs[0], matmul(states[0], recurrent)), expr=activation)
+        return [y], y
+
+    ys, (h,) = masked_scan(step, [h], [x], *mask, reverse=reverse, zero=zero)
+    return ys, h
+
+
+@composite(shape=lambda x, r, *rest, **_: _shapes(4, 2, 0, x, r, *rest), arity=None)
+def lstm(
+    x: Any,
+    recurrent: Any,
+    h: Any,
+    c: Any,
+    *mask: Any,
+    activation: Expr,
+    recurrent_activation: Expr,
+    reverse: bool = False,
+    zero: bool = False,
+) -> Any:
+    """Long short-term memory; gates in the order i, f, c, o of z = x_t + h @ recurrent.
+
+    c = s(f) * c + s(i) * a(z_c), h = s(o) * a(c), with s the recurrent activation and a the activation.
+    x (n, t, 4 u), recurrent (u, 4 u), h (n, u), c (n, u)[, mask (n, t)] -> (ys (n, t, u), h (n, u), c (n, u))
+    Source: keras/src/layers/rnn/lstm.py; Hochreiter and Schmidhuber 1997
+    """
+
+    def step(states: list[Any], xs: list[Any]) -> tuple[list[Any], Any]:
+        z = add(xs[0], matmul(states[0], recurrent))
+        i, f, o = (map_(gate(z, k, 4), expr=recurrent_activation) for k in (0, 1, 3))
+        c = add(multiply(f, states[1]), multiply(i, map_(gate(z, 2, 4), expr=activation)))
+        h = multiply(o, map_(c, expr=activation))
+        return [h, c], h
+
+    ys, (h, c) = masked_scan(step, [h, c], [x], *mask, reverse=reverse, zero=zero)
+    return ys, h, c
+
+
+@composite(
+    shape=lambda x, r, *rest, reset_after, **_: _shapes(3, 1, int(reset_after), x, r, *rest), arity=None
+)
+def gru(
+    x: Any,
+    recurrent: Any,
+    h: Any,
+    *rest: Any,
+    activation: Expr,
+    recurrent_activation: Expr,
+    reset_after: bool,
+    reverse: bool = False,
+    zero: bool = False,
+) -> Any:
+    """Gated recurrent unit; gates in the order z, r, h of x_t and of the recurrent kernel.
+
+    h = s(z) * h + (1 - s(z)) * a(x_h + hidden), where hidden is s(r) * (h @ recurrent_h + bias) with `reset_after`,
+    else (s(r) * h) @ recurrent_h. The recurrent biases of z and r are in x already.
+    x (n, t, 3 u), recurrent (u, 3 u), h (n, u)[, bias (u,) with reset_after][, mask (n, t)]
+    -> (ys (n, t, u), h (n, u))
+    Source: keras/src/layers/rnn/gru.py; Cho et al. 2014
+    """
+    bias, mask = (rest[0], rest[1:]) if reset_after else (None, rest)
+    u = recurrent.shape[0]
+
+    def part(first: int, last: int) -> Any:
+        return slice_(recurrent, begin=(0, first * u), end=(u, last * u), step=(1, 1))
+
+    def after(h: Any, x: Any) -> tuple[Any, Any]:
+        """The update gate and what goes into the candidate, all in one product."""
+        hidden = matmul(h, recurrent)
+        z, r = (map_(add(gate(x, k, 3), gate(hidden, k, 3)), expr=recurrent_activation) for k in (0, 1))
+        return z, add(gate(x, 2, 3), multiply(r, add(gate(hidden, 2, 3), bias)))
+
+    def before(h: Any, x: Any) -> tuple[Any, Any]:
+        """The same where the reset comes before the product."""
+        hidden = matmul(h, gates)
+        z, r = (map_(add(gate(x, k, 3), gate(hidden, k, 2)), expr=recurrent_activation) for k in (0, 1))
+        return z, add(gate(x, 2, 3), matmul(multiply(r, h), candidate))
+
+    gates, candidate = (None, None) if reset_after else (part(0, 2), part(2, 3))
+
+    def step(states: list[Any], xs: list[Any]) -> tuple[list[Any], Any]:
+        z, inner = (after if reset_after else before)(states[0], xs[0])
+        y = add(multiply(z, states[0]), multiply(subtract(1.0, z), map_(inner, expr=activation)))
+        return [y], y
+
+    ys, (h,) = masked_scan(step, [h], [x], *mask, reverse=reverse, zero=zero)
+    return ys, h
