@@ -1,7 +1,7 @@
 """The weight format: raw little-endian tensors one after another, and a JSON list that says which is where.
 
     NAME_metadata.json   [{"layer_name", "weight_name", "offset" (bytes), "length" (elements), "shape", "type"}, ...]
-                         or {"format": "webkeras-1", "keras_version", "shards": [{"file", "bytes"}], "weights": [that list]}
+                         or {"format": "webkeras-1", "keras_version", "shards": [{"file", "bytes"}], "weights": [...]}
     NAME_weights.buf     C order, no header, no padding; the shards, joined, are one such file
 
 `type` is "float32", "float16", or "uint8" / "uint16" with {"quantization": {"scheme": "linear", "min", "scale"}},
@@ -11,19 +11,20 @@ where a value is min + scale * q. The list without the optional keys is Keras.js
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from webkeras.errors import WeightsError
 from webkeras.shapes import Shape, size
+from webkeras.text import loads
 
 FORMAT = "webkeras-1"
 BYTES = {"float32": 4, "float16": 2, "uint16": 2, "uint8": 1}
 QUANTIZED = ("uint8", "uint16")
 KEYS = {"layer_name", "weight_name", "offset", "length", "shape", "type"}
 OPTIONAL = {"quantization"}
+FLOAT32_MAX = 3.4028234663852886e38
 
 
 @dataclass(frozen=True)
@@ -69,16 +70,15 @@ def parse(text: str, file: str = "metadata") -> Metadata:
 
     Raises WeightsError, naming file, layer and weight.
     """
-    try:
-        data = json.loads(text)
-    except ValueError as e:
-        raise WeightsError(f"{file}: not JSON ({e}); expected what the encoder wrote") from None
+    data = loads(text, file, WeightsError, "what the encoder wrote")
     version, shards = None, ()
     if isinstance(data, dict):
         if data.get("format") != FORMAT:
             raise WeightsError(f"{file}: format {data.get('format')!r}; expected {FORMAT!r} or a plain list")
         if unknown := set(data) - {"format", "keras_version", "shards", "weights"}:
             raise WeightsError(f"{file}: unknown key {min(unknown)!r}; expected format, keras_version, shards, weights")
+        if not isinstance(data.get("keras_version"), str | None):
+            raise WeightsError(f"{file}: keras_version {data['keras_version']!r}; expected text such as '2.0.5'")
         version, shards, data = data.get("keras_version"), _shards(data.get("shards", []), file), data.get("weights")
     if not isinstance(data, list):
         raise WeightsError(f"{file}: holds no list of weights; expected what the encoder wrote")
@@ -103,37 +103,50 @@ def _entry(row: Any, where: str) -> Entry:
         missing = sorted(KEYS - set(row)) if isinstance(row, Mapping) else sorted(KEYS)
         raise WeightsError(f"{where}: has no {', '.join(map(repr, missing))}; expected what the encoder wrote")
     where = f"{where} ({row['layer_name']!r} {row['weight_name']!r})"
+    if not isinstance(row["layer_name"], str) or not isinstance(row["weight_name"], str):
+        raise WeightsError(f"{where}: layer and weight names must be text")
     if unknown := set(row) - KEYS - OPTIONAL:
         raise WeightsError(f"{where}: unknown key {min(unknown)!r}; expected {', '.join(sorted(KEYS | OPTIONAL))}")
-    if row["type"] not in BYTES:
+    if row["type"] not in list(BYTES):  # not hashed: it may be anything
         raise WeightsError(f"{where}: type {row['type']!r}; expected one of {', '.join(BYTES)}")
     shape, numbers = row["shape"], (row["offset"], row["length"])
     if not isinstance(shape, list) or not all(_whole(n) for n in (*shape, *numbers)):
-        raise WeightsError(f"{where}: offset, length and shape must be whole numbers, not negative; found {shape}, {numbers}")
+        raise WeightsError(
+            f"{where}: offset, length and shape must be whole numbers, not negative; found {shape}, {numbers}"
+        )
     if size(shape) != row["length"]:
         raise WeightsError(f"{where}: length {row['length']}, but the shape {shape} has {size(shape)} elements")
     low, scale = 0.0, 1.0
     if (row["type"] in QUANTIZED) != ("quantization" in row):
-        raise WeightsError(f"{where}: type {row['type']} {'needs' if row['type'] in QUANTIZED else 'takes no'} 'quantization'")
+        raise WeightsError(
+            f"{where}: type {row['type']} {'needs' if row['type'] in QUANTIZED else 'takes no'} 'quantization'"
+        )
     if "quantization" in row:
         q = row["quantization"]
         fits = isinstance(q, Mapping) and q.get("scheme") == "linear" and set(q) == {"scheme", "min", "scale"}
-        if not fits or not all(isinstance(q[k], int | float) and math.isfinite(q[k]) for k in ("min", "scale")):
+        if not fits or not all(_finite(q[k]) for k in ("min", "scale")):
             raise WeightsError(f"{where}: quantization {q!r}; expected scheme 'linear', a finite min and scale")
         low, scale = float(q["min"]), float(q["scale"])
-    return Entry(str(row["layer_name"]), str(row["weight_name"]), row["offset"], tuple(shape), row["type"], low, scale)
+    return Entry(row["layer_name"], row["weight_name"], row["offset"], tuple(shape), row["type"], low, scale)
 
 
 def _whole(n: Any) -> bool:
     return isinstance(n, int) and not isinstance(n, bool) and n >= 0
 
 
+def _finite(n: Any) -> bool:
+    return isinstance(n, int | float) and not isinstance(n, bool) and -FLOAT32_MAX <= n <= FLOAT32_MAX
+
+
 def _shards(rows: Any, file: str) -> tuple[Shard, ...]:
+    if not isinstance(rows, list):
+        raise WeightsError(f"{file}: shards {rows!r}; expected a list")
     shards = []
-    for row in rows if isinstance(rows, list) else [rows]:
-        if not isinstance(row, Mapping) or not isinstance(row.get("file"), str) or not _whole(row.get("bytes")):
+    for row in rows:
+        fits = isinstance(row, Mapping) and set(row) == {"file", "bytes"}
+        if not fits or not isinstance(row["file"], str) or not _whole(row["bytes"]):
             raise WeightsError(f"{file}: shard {row!r}; expected a file name and its bytes")
-        if "/" in row["file"] or "\\" in row["file"] or row["file"].startswith("."):
+        if any(c in row["file"] for c in "/\\:?#") or row["file"].startswith("."):
             raise WeightsError(f"{file}: shard file {row['file']!r}; expected a plain name in the same folder")
         shards.append(Shard(row["file"], row["bytes"]))
     return tuple(shards)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from webkeras.dialects import keras2
 from webkeras.errors import ConfigError
 from webkeras.spec import Spec
+from webkeras.text import loads
 
 
 def read(text: str, file: str = "model.json", keras_version: str | None = None) -> Spec:
@@ -15,10 +15,7 @@ def read(text: str, file: str = "model.json", keras_version: str | None = None) 
 
     Raises ConfigError, naming file and layer.
     """
-    try:
-        data = json.loads(text)
-    except ValueError as e:
-        raise ConfigError(f"{file}: not JSON ({e}); expected the text of model.to_json()") from None
+    data = loads(text, file, ConfigError, "the text of model.to_json()")
     if not isinstance(data, dict) or "class_name" not in data or "config" not in data:
         raise ConfigError(f"{file}: has no 'class_name' and 'config'; expected the text of model.to_json()")
     version = str(data.get("keras_version") or keras_version or "2")
@@ -27,7 +24,9 @@ def read(text: str, file: str = "model.json", keras_version: str | None = None) 
     except ConfigError as e:
         raise ConfigError(f"{file}: {e}") from None
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as e:
-        raise ConfigError(f"{file}: the graph cannot be read ({type(e).__name__}: {e}); expected a Keras {version} model") from None
+        raise ConfigError(
+            f"{file}: the graph cannot be read ({type(e).__name__}: {e}); expected a Keras {version} model"
+        ) from None
 
 
 def dialect(version: str) -> int:

@@ -1,0 +1,267 @@
+"""The encoder: bytes and keys exactly as promised, losses within their bounds, and nothing left of what failed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+import pytest
+
+from encoder import encoder
+from webkeras.format import parse
+from webkeras.weights import HostBuffer, read
+
+LAYERS = {  # names that do not begin with the layer's, as real files have them; the order is not the alphabet's
+    "conv": {"conv_7/kernel:0": (3, 3, 2, 5), "conv_7/bias:0": (5,)},
+    "a.flatten": {},
+    "b/dense": {"z/kernel:0": (20, 4), "a/bias:0": (4,), "scalar:0": ()},
+}
+
+
+def arrays() -> dict[tuple[str, str], Any]:
+    rng = np.random.default_rng(5)
+    return {
+        (layer, name): rng.standard_normal(shape).astype("float32")
+        for layer, weights in LAYERS.items()
+        for name, shape in weights.items()
+    }
+
+
+def make(path: Path, *, root: str = "model_weights", config: str | None = None, dtype: str = "float32") -> Path:
+    """A file as Keras 2 lays it out; root "/" is what save_weights writes."""
+    values = arrays()
+    with h5py.File(path, "w") as file:
+        if config is not None:
+            file.attrs["model_config"] = config.encode()
+            file.attrs["keras_version"] = b"2.0.5"
+            file.create_group("optimizer_weights").create_dataset("noise", data=np.ones(9))
+        group = file.require_group(root)
+        group.attrs["layer_names"] = [n.encode() for n in LAYERS]
+        for layer, weights in LAYERS.items():
+            g = group.create_group(layer)
+            g.attrs["weight_names"] = [n.encode() for n in weights]
+            for name in sorted(weights):
+                g.create_dataset(name, data=values[layer, name].astype(dtype))
+    return path
+
+
+class Run(NamedTuple):
+    """What a command line gave."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def encode(*args: Any, fails: bool = False) -> Run:
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = encoder.main([str(a) for a in args])
+    assert code == (1 if fails else 0), err.getvalue()
+    return Run(code, out.getvalue(), err.getvalue())
+
+
+def test_it_is_a_command(tmp_path: Path) -> None:
+    """As a newcomer runs it: nothing installed, from any folder."""
+    make(tmp_path / "m.h5")
+    for path, code in (("m.h5", 0), ("no.h5", 1)):
+        run = subprocess.run(
+            [sys.executable, encoder.__file__, path], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == code
+        assert run.stderr == ("encoder: no.h5: there is no such file\n" if code else "")
+        assert bool(run.stdout) != bool(code)
+
+
+def test_the_buffer_is_the_floats_one_after_another(tmp_path: Path) -> None:
+    encode(make(tmp_path / "m.hdf5"))
+    expected = b"".join(a.astype("<f4").tobytes() for a in arrays().values())
+    assert (tmp_path / "m_weights.buf").read_bytes() == expected
+
+
+def test_the_metadata_is_the_ancestors(tmp_path: Path) -> None:
+    encode(make(tmp_path / "m.hdf5"))
+    rows = json.loads((tmp_path / "m_metadata.json").read_text())
+    assert [list(row) for row in rows] == [["layer_name", "weight_name", "offset", "length", "shape", "type"]] * 5
+    assert rows[1] == {
+        "layer_name": "conv",
+        "weight_name": "conv_7/bias:0",
+        "offset": 360,
+        "length": 5,
+        "shape": [5],
+        "type": "float32",
+    }
+    assert [r["weight_name"] for r in rows] == [n for w in LAYERS.values() for n in w]
+    last = rows[-1]
+    assert last["offset"] + 4 * last["length"] == (tmp_path / "m_weights.buf").stat().st_size
+
+
+@pytest.mark.parametrize("root", ["model_weights", "/"])
+def test_what_is_written_reads_back_exactly(tmp_path: Path, root: str) -> None:
+    encode(make(tmp_path / "m.h5", root=root), "-o", tmp_path / "out", "--name", "n")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["n_metadata.json", "n_weights.buf"]
+    weights = read(
+        (tmp_path / "out/n_metadata.json").read_text(), HostBuffer((tmp_path / "out/n_weights.buf").read_bytes())
+    )
+    found = {(t.layer, t.name): t.array() for tensors in weights.values() for t in tensors}
+    assert list(found) == list(arrays())
+    for k, a in arrays().items():
+        assert np.array_equal(found[k], a)
+        assert found[k].shape == a.shape
+
+
+def test_the_architecture_comes_with_its_version(tmp_path: Path) -> None:
+    encode(make(tmp_path / "m.h5", config='{"class_name": "Sequential", "config": []}'))
+    assert json.loads((tmp_path / "m.json").read_text()) == {
+        "class_name": "Sequential",
+        "config": [],
+        "keras_version": "2.0.5",
+    }
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64", "int32"])
+def test_other_dtypes_become_float32(tmp_path: Path, dtype: str) -> None:
+    encode(make(tmp_path / "m.h5", dtype=dtype))
+    expected = b"".join(a.astype(dtype).astype("<f4").tobytes() for a in arrays().values())
+    assert (tmp_path / "m_weights.buf").read_bytes() == expected
+
+
+@pytest.mark.parametrize("scheme", ["uint8", "uint16", "float16"])
+def test_quantisation_stays_within_its_bound(tmp_path: Path, scheme: str) -> None:
+    """Half a step, (max - min) / (2 * steps), and float32's own rounding; float16: 2^-11 of the value."""
+    encode(make(tmp_path / "m.h5"), "--quantize", scheme)
+    meta, buf = (tmp_path / "m_metadata.json").read_text(), (tmp_path / "m_weights.buf").read_bytes()
+    kinds = [e.type for e in parse(meta).entries]
+    assert kinds == [scheme, "float32", scheme, "float32", "float32"]  # under 32 elements nothing is gained
+    for tensors in read(meta, HostBuffer(buf)).values():
+        for t in tensors:
+            a = arrays()[t.layer, t.name]
+            if t.type == "float32":
+                bound: Any = 0.0
+            elif t.type == "float16":
+                bound = np.maximum(np.abs(a) * 2.0**-11, 2.0**-25)
+            else:
+                bound = (a.max() - a.min()) / np.iinfo(t.type).max / 2 + np.abs(a).max() * 2.0**-22
+            assert (np.abs(t.array() - a) <= bound).all()
+
+
+def test_a_constant_weight_survives_quantisation(tmp_path: Path) -> None:
+    with h5py.File(make(tmp_path / "m.h5"), "a") as file:
+        file["model_weights/conv/conv_7/kernel:0"][...] = 0.3
+    encode(tmp_path / "m.h5", "--quantize", "uint8")
+    weights = read((tmp_path / "m_metadata.json").read_text(), HostBuffer((tmp_path / "m_weights.buf").read_bytes()))
+    assert np.array_equal(weights["conv"][0].array(), np.full((3, 3, 2, 5), np.float32(0.3)))
+
+
+def test_shards_joined_are_the_file(tmp_path: Path) -> None:
+    big = np.random.default_rng(0).standard_normal((300, 1000)).astype("float32")  # 1.2 MB
+    with h5py.File(make(tmp_path / "m.h5"), "a") as file:
+        del file["model_weights/b/dense/z/kernel:0"]
+        file["model_weights/b/dense/z/kernel:0"] = big
+    encode(tmp_path / "m.h5", "--name", "whole")
+    encode(tmp_path / "m.h5", "--shard-mib", 1)
+    meta = parse((tmp_path / "m_metadata.json").read_text())
+    assert [s.file for s in meta.shards] == ["m_weights.0.buf", "m_weights.1.buf"]
+    assert meta.shards[0].bytes == 1 << 20
+    joined = b"".join((tmp_path / s.file).read_bytes() for s in meta.shards)
+    assert joined == (tmp_path / "whole_weights.buf").read_bytes()
+    assert meta.entries == parse((tmp_path / "whole_metadata.json").read_text()).entries
+
+
+def test_the_table_names_weights_and_digests(tmp_path: Path) -> None:
+    out = encode(make(tmp_path / "m.h5")).stdout
+    digest = hashlib.sha256(arrays()["conv", "conv_7/bias:0"].tobytes()).hexdigest()
+    assert any(f"conv_7/bias:0 (5,) 20 float32 {digest[:12]}" in " ".join(row.split()) for row in out.splitlines())
+    assert f"{tmp_path / 'm_weights.buf'}" in out
+
+
+def broken(tmp_path: Path, name: str) -> Path:
+    """A file that cannot be encoded."""
+    path = tmp_path / "m.h5"
+    if name == "missing":
+        return path
+    if name == "text":
+        path.write_text("no HDF5 at all")
+        return path
+    make(path, config="{" if name == "half a config" else "[1]" if name == "a list as config" else None)
+    with h5py.File(path, "a") as file:
+        weights = file["model_weights"]
+        if name == "no names":
+            del weights.attrs["layer_names"]
+        elif name == "a layer too few":
+            del weights["conv"]
+        elif name == "a weight too few":
+            del weights["conv/conv_7/bias:0"]
+        elif name == "a weight that is a group":
+            del weights["conv/conv_7/bias:0"]
+            weights.create_group("conv/conv_7/bias:0")
+        elif name == "a weight of text":
+            del weights["conv/conv_7/bias:0"]
+            weights["conv/conv_7/bias:0"] = "text"
+        elif name == "a weight twice":
+            weights["conv"].attrs["weight_names"] = [b"conv_7/bias:0", b"conv_7/bias:0"]
+        elif name == "beyond float16":
+            weights["conv/conv_7/kernel:0"][0] = 1e6
+        elif name == "not finite":
+            weights["conv/conv_7/kernel:0"][0] = np.nan
+    if name == "truncated":
+        path.write_bytes(path.read_bytes()[:-200])
+    return path
+
+
+REFUSE = {
+    "missing": "no such file",
+    "text": "HDF5",
+    "half a config": "m.h5: model_config: not JSON",
+    "a list as config": "model_config",
+    "no names": "no attribute 'layer_names'",
+    "a layer too few": "layer 'conv'",
+    "a weight too few": "'conv_7/bias:0'",
+    "a weight that is a group": "'conv_7/bias:0'",
+    "a weight of text": "'conv_7/bias:0'",
+    "a weight twice": "'conv_7/bias:0'.*twice",
+    "truncated": "truncated",
+    "beyond float16": "'conv_7/kernel:0'.*float16",
+    "not finite": "'conv_7/kernel:0'.*finite",
+}
+
+
+@pytest.mark.parametrize("name", REFUSE)
+def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path: Path, name: str) -> None:
+    path = broken(tmp_path, name)
+    option = {"beyond float16": ["--quantize", "float16"], "not finite": ["--quantize", "uint8"]}.get(name, [])
+    before = sorted(tmp_path.iterdir())
+    run = encode(path, "-o", tmp_path / "new" / "folder", *option, fails=True)
+    assert run.stdout == ""
+    assert run.stderr.count("\n") == 1, run.stderr
+    assert run.stderr.startswith("encoder: ")
+    assert run.stderr.count(path.name) == 1, run.stderr
+    assert re.search(REFUSE[name], run.stderr), run.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_failure_leaves_an_earlier_encoding_alone(tmp_path: Path) -> None:
+    encode(make(tmp_path / "m.h5"))
+    before = {p: p.read_bytes() for p in tmp_path.iterdir() if p.suffix != ".h5"}
+    broken(tmp_path, "a weight too few")
+    encode(tmp_path / "m.h5", fails=True)
+    assert {p: p.read_bytes() for p in tmp_path.iterdir() if p.suffix != ".h5"} == before
+
+
+@pytest.mark.parametrize("args", [["--quantize", "int3"], ["--shard-mib", "0"], ["--shard-mib", "x"]])
+def test_bad_options_are_refused(tmp_path: Path, args: list[str]) -> None:
+    make(tmp_path / "m.h5")
+    with pytest.raises(SystemExit, match="2") as e, redirect_stderr(io.StringIO()) as err:
+        encoder.main([str(tmp_path / "m.h5"), *args])
+    assert e.value.code == 2
+    assert args[0] in err.getvalue()
+    assert [p.name for p in tmp_path.iterdir()] == ["m.h5"]
