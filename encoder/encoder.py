@@ -134,7 +134,7 @@ def split(folder: Path, name: str, total: int, shard: int | None) -> list[layout
     if not shard or total <= shard:
         whole.rename(folder / f"{name}_weights.buf")
         return []
-    shards = []
+    shards: list[layout.Shard] = []
     with open(whole, "rb") as buf:
         while part := buf.read(shard):
             shards.append(layout.Shard(f"{name}_weights.{len(shards)}.buf", len(part)))

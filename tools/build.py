@@ -55,6 +55,7 @@ def copy_pages() -> None:
             (WEB / old).unlink(missing_ok=True)
     for page in pages:
         copy_if_changed(source / page, WEB / page)
+    copy_if_changed(ROOT / "src/webkeras/backends/webgl2/runner.js", WEB / "runner.js")
     listing.write_text("".join(f"{page}\n" for page in sorted(pages)))
 
 

@@ -14,6 +14,17 @@ from webkeras.errors import (
 from webkeras.layers import Layer, key, layer
 from webkeras.model import Model, load_model
 
+
+def preload() -> None:
+    """Import and read all that a page needs, so that a memory snapshot taken afterwards holds it."""
+    import webkeras.backends.reference
+    import webkeras.backends.webgl2.context
+    import webkeras.page  # noqa: F401
+    from webkeras.backends.webgl2 import glsl
+
+    glsl.preload()
+
+
 __version__ = "0.1.0"
 
 __all__ = [

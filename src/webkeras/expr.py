@@ -76,7 +76,7 @@ SCALARS: dict[str, Scalar] = {
 
 
 def check(e: Expr) -> Expr:
-    """Return e; raise KeyError or ValueError where it names an unknown function or gives a wrong number of arguments."""
+    """Return e; raise KeyError for an unknown function, ValueError for a wrong number of arguments."""
     for part in walk(e):
         if isinstance(part, tuple) and SCALARS[part[0]].arity != len(part) - 1:
             raise ValueError(f"scalar {part[0]!r} got {len(part) - 1} arguments, it takes {SCALARS[part[0]].arity}")

@@ -71,7 +71,8 @@ def parse(text: str, file: str = "metadata") -> Metadata:
     Raises WeightsError, naming file, layer and weight.
     """
     data = loads(text, file, WeightsError, "what the encoder wrote")
-    version, shards = None, ()
+    version: str | None = None
+    shards: tuple[Shard, ...] = ()
     if isinstance(data, dict):
         if data.get("format") != FORMAT:
             raise WeightsError(f"{file}: format {data.get('format')!r}; expected {FORMAT!r} or a plain list")

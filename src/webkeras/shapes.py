@@ -44,7 +44,9 @@ def same(n: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]
     return total // 2, total - total // 2
 
 
-def padding(mode: str, shape: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> Pads:
+def padding(
+    mode: str, shape: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> Pads:
     """Keras' padding names as explicit pads per axis: 'valid', 'same' or 'causal' (all before)."""
     if mode == "valid":
         return tuple((0, 0) for _ in shape)

@@ -88,7 +88,7 @@ def ordered(spec: Spec) -> list[tuple[str, int, Call]]:
     for k, needs in waiting.items():
         if missing := needs - set(calls):
             lost = min(missing, key=str)
-            raise ConfigError(f"layer {k.layer!r} reads call {lost.call} of {lost.layer!r}, which the model does not have")
+            raise ConfigError(f"layer {k.layer!r} reads call {lost.call} of {lost.layer!r}, which is not in the model")
     users: dict[Ref, list[Ref]] = {}
     for k, needs in waiting.items():
         for n in needs:

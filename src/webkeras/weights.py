@@ -14,7 +14,8 @@ from webkeras.shapes import Shape, size
 class Buffer(Protocol):
     """Bytes that somebody holds: Python, or JavaScript (which never hands them to Python unless asked)."""
 
-    nbytes: int
+    @property
+    def nbytes(self) -> int: ...
 
     def read(self, offset: int, nbytes: int) -> bytes: ...
 

@@ -107,7 +107,7 @@ def test_a_step_that_changes_a_shape_is_refused():
 
 
 def test_wrong_shapes_are_refused():
-    with pytest.raises(ShapeError, match="input .* and recurrent kernel"):
+    with pytest.raises(ShapeError, match=r"input .* and recurrent kernel"):
         ops.lstm(Value((N, T, 3 * U)), Value((U, 4 * U)), Value((N, U)), Value((N, U)), **GATES)
     with pytest.raises(ShapeError, match="states, bias and mask"):
         ops.gru(Value((N, T, 3 * U)), Value((U, 3 * U)), Value((N, U)), **GATES, reset_after=True)

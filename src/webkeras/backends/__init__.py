@@ -64,7 +64,7 @@ def choose(name: str) -> Backend:
     """
     if name != "auto" and name not in NAMES:
         raise NoBackend(f"backend {name!r} is unknown; expected 'auto', {', '.join(map(repr, NAMES))}")
-    tried = {}
+    tried: dict[str, str] = {}
     for candidate in NAMES if name == "auto" else [name]:
         if tried.setdefault(candidate, _why_not(candidate)):
             continue

@@ -1,4 +1,4 @@
-"""The reference backend: the graph as recorded, walked with numpy. It is what every other backend is measured against."""
+"""The reference backend: the graph as recorded, walked with numpy: what every backend is measured against."""
 
 from __future__ import annotations
 

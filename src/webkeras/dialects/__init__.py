@@ -20,7 +20,8 @@ def read(text: str, file: str = "model.json", keras_version: str | None = None) 
         raise ConfigError(f"{file}: has no 'class_name' and 'config'; expected the text of model.to_json()")
     version = str(data.get("keras_version") or keras_version or "2")
     try:
-        return DIALECTS[dialect(version)](data, version)
+        spec: Spec = DIALECTS[dialect(version)](data, version)
+        return spec
     except ConfigError as e:
         raise ConfigError(f"{file}: {e}") from None
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as e:

@@ -59,7 +59,8 @@ def functional(class_name: str, config: dict[str, Any], version: str) -> Spec:
     layers = []
     for row in config["layers"]:
         here = layer(row, version)
-        here.calls = [call(node) for node in row["inbound_nodes"]] or ([Call([])] if here.class_name == "InputLayer" else [])
+        fed = [Call([])] if here.class_name == "InputLayer" else []
+        here.calls = [call(node) for node in row["inbound_nodes"]] or fed
         layers.append(here)
     inputs, outputs = ([Ref(*r) for r in rows(config[k])] for k in ("input_layers", "output_layers"))
     return Spec(config["name"], class_name, layers, inputs, outputs, 2, version)

@@ -109,9 +109,9 @@ def read(v: Any, dialect: int) -> Activation:
     return function
 
 
-def activation(default: str = "linear", **older: str) -> Any:
+def activation(default: str = "linear", **older: Any) -> Any:
     """The config key of an activation."""
-    return key(read, default, versioned=True, **older)  # type: ignore[arg-type]
+    return key(read, default, versioned=True, **older)
 
 
 @layer("Activation")

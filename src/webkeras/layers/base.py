@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from webkeras.errors import ConfigError, ShapeError, WeightsError
 from webkeras.graph import Value, recording
@@ -24,7 +24,7 @@ IGNORED = frozenset(
 T = TypeVar("T", bound="type[Layer]")
 
 
-class key:  # noqa: N801 - reads as a declaration
+class key:
     """One config key: how to read it, its default (none: required) and its name in older Keras.
 
     `read` takes the file's value; with `versioned` it takes the dialect as well, where the meaning changed. An older
@@ -107,6 +107,10 @@ class Layer:
         """The declared keys, base classes' first; a subclass may redeclare one."""
         found = {name: k for c in reversed(cls.__mro__) for name, k in vars(c).items()}
         return [k for k in found.values() if isinstance(k, key)]
+
+    if TYPE_CHECKING:  # keys and weights are attributes that the class body does not spell out
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __str__(self) -> str:
         return f"{type(self).__name__} {self.name!r}"

@@ -61,7 +61,9 @@ def conv(x: Any, w: Any, *, strides: Shape, pads: Pads, dilation: Shape | None =
     return y.reshape(x.shape[0], *out, f)
 
 
-def _deconvolved(x: Shape, w: Shape, *, strides: Shape, pads: Pads, output: Shape, dilation: Shape | None = None) -> Shape:
+def _deconvolved(
+    x: Shape, w: Shape, *, strides: Shape, pads: Pads, output: Shape, dilation: Shape | None = None
+) -> Shape:
     if len(x) != len(w) or x[-1] != w[-1]:
         raise ShapeError(f"the transposed kernel {w} takes {w[-1]} channels, the input has {x[-1]} {x}")
     return (x[0], *output, w[-2])

@@ -97,7 +97,7 @@ def scan_(*xs: Any, body: Graph, n_init: int, n_xs: int, reverse: bool) -> Any:
     captured = list(xs[n_init + n_xs :])
 
     def step(states: list[Any], slices: list[Any]) -> tuple[list[Any], list[Any]]:
-        feed = {name: x for name, x in zip(body.inputs, [*states, *slices, *captured], strict=True)}
+        feed = dict(zip(body.inputs, [*states, *slices, *captured], strict=True))
         ys = list(run(body, feed).values())
         return ys[:n_init], ys[n_init:]
 

@@ -37,7 +37,7 @@ def transpose(x: Any, *, perm: tuple[int, ...]) -> Any:
 
 def _padded(x: Shape, *, pads: Pads, value: float = 0.0) -> Shape:
     if len(pads) != len(x) or any(p < 0 for pair in pads for p in pair):
-        raise ShapeError(f"pads {pads} do not fit a tensor {x}; expected a (before, after) pair per axis, none negative")
+        raise ShapeError(f"pads {pads} do not fit a tensor {x}; expected (before, after) per axis, none negative")
     return tuple(n + a + b for n, (a, b) in zip(x, pads, strict=True))
 
 

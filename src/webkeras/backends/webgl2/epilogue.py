@@ -89,7 +89,7 @@ def _shared(extras: Extras, name: str, fetch: str) -> str:
 
 
 def kept_rows(have: Shape, want: Shape) -> tuple[int, int] | None:
-    """(a, b) such that row r of the result reads row r / a % b of a tensor broadcast from `have` to `want`; else None."""
+    """(a, b) such that row r of the result reads row r / a % b of a tensor broadcast from `have`; else None."""
     kept = [i for i, (h, n) in enumerate(zip(have, want, strict=True)) if h == n and n > 1]
     if not kept:
         return 1, 1

@@ -100,7 +100,8 @@ def conv(planner: Any, node: Node) -> None:
         w, cg, groups = ungrouped(w, groups), x.shape[-1], 1
     inputs["w_"] = planner.get(w, planner.rows(w, f))
     channels = {"in_c": cg, "in_c4": -(-cg // 4)}
-    channels |= {"group_f4": f // groups // 4, "group_c4": cg // 4} if groups > 1 else {"group_f4": layout.c4, "group_c4": 0}
+    apart = groups > 1
+    channels |= {"group_f4": f // groups // 4 if apart else layout.c4, "group_c4": cg // 4 if apart else 0}
     draw(planner, "conv.glsl", node, layout, inputs, {**params, **channels}, defines)
 
 
@@ -139,7 +140,7 @@ def matmul(planner: Any, node: Node) -> None:
     have = (1,) * (len(batch) - (b.ndim - 2)) + b.shape[:-2]
     kept = kept_rows(have, batch)
     if kept is None or size(a.shape[:-2]) != size(batch):
-        raise BackendError(f"{node.layer}: webgl2 cannot broadcast the matmul of {a.shape} and {b.shape}; use another backend")
+        raise BackendError(f"{node.layer}: webgl2 cannot broadcast matmul {a.shape} by {b.shape}; use another backend")
     product(planner, node, kept)
 
 

@@ -72,7 +72,8 @@ def move(
     for i, (s, g) in enumerate(zip(names, sources, strict=True)):
         lies = have[i] if have else planner.tile(g.value)
         inputs[s] = planner.get(g.value, lies)
-        declared.append(f"ivec3 {s}_low_a, {s}_low_b, {s}_high_a, {s}_high_b, {s}_step_a, {s}_step_b; int {s}_base, {s}_w;")
+        triples = ", ".join(f"{s}_{what}" for what in ("low_a", "low_b", "high_a", "high_b", "step_a", "step_b"))
+        declared.append(f"ivec3 {triples}; int {s}_base, {s}_w;")
         params |= _axes(f"{s}_low", g.low, 0) | _axes(f"{s}_high", g.high, 1) | _axes(f"{s}_step", g.step, 0)
         params[f"{s}_base"] = g.base
         at = f"{s}_base + dot_(a, {s}_step_a) + dot_(b, {s}_step_b)"

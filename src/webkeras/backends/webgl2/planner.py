@@ -166,7 +166,7 @@ class Planner:
             return
         kernel = self.kernels.get(node.op)
         if kernel is None:
-            raise BackendError(f"{node.layer or node.op}: webgl2 has no kernel for the op {node.op!r}; use another backend")
+            raise BackendError(f"{node.layer or node.op}: webgl2 has no kernel for {node.op!r}; use another backend")
         kernel(self, node)
 
     def emit(
