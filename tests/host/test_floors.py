@@ -11,7 +11,7 @@ PACKAGE = ROOT / "src/webkeras"
 # From the ground up. A room (a module, or a folder with all in it) knows the floors below it, not its neighbours.
 FLOORS = [
     {"errors", "lazy"},
-    {"shapes", "expr"},
+    {"shapes", "expr", "text"},
     {"graph", "format", "spec"},
     {"ops", "weights", "dialects"},
     {"layers", "passes", "plan"},
