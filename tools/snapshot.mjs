@@ -1,8 +1,7 @@
 // Boots Pyodide once, imports what the page needs, and keeps the memory: node tools/snapshot.mjs PYODIDE_FOLDER WHEEL OUT
 //
 // A page that starts from this memory skips the boot and the imports. Only pure Python may be loaded in it, and the
-// files of the in-memory file system are not part of it: webkeras.preload() reads now what the
-// page will need of them.
+// files of the in-memory file system are not part of it: webkeras.preload() reads now what the page will need of them.
 import { readFile, writeFile } from "node:fs/promises";
 import { boot } from "./pyodide.mjs";
 
