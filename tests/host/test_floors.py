@@ -46,7 +46,7 @@ def room(file: Path) -> str:
 
 
 def floor(name: str) -> int:
-    (level,) = [i for i, rooms in enumerate(FLOORS) if name in rooms] or pytest.fail(f"{name} has no floor in FLOORS")
+    (level,) = [i for i, rooms in enumerate(FLOORS) if name in rooms] or pytest.fail(f"{name} is no room in FLOORS")
     return level
 
 
@@ -58,8 +58,6 @@ def test_imports_point_down(file):
         if parts[0] != "webkeras":
             continue
         other = parts[1]
-        is_room = any(other in rooms for rooms in FLOORS) or (PACKAGE / other).exists()
-        assert is_room, f"{me} imports {name}: inside the package, import from the module that defines it"
         if other != me and (me, other) not in EXCEPTIONS:
             assert floor(other) < floor(me), f"{me} (floor {floor(me)}) imports {name} (floor {floor(other)})"
 
@@ -74,7 +72,7 @@ def test_few_modules_touch_the_browser_or_numpy(file):
 
 
 def test_encoder_knows_only_the_ground_floors():
-    allowed = {"errors", "lazy", "shapes", "format"}
+    allowed = {"errors", "lazy", "shapes", "text", "format"}
     for file in (ROOT / "encoder").rglob("*.py"):
         for name in imports(file):
             parts = name.split(".")
