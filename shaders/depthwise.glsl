@@ -26,7 +26,11 @@ layout(std140) uniform Params {
 
 #ifdef KW
 #define INSIDE(j) inside[j] = x + j - PAD >= 0 && x + j - PAD < size_in.z;
+#ifdef MULTIPLIER
+#define LOAD(j) v[j] = inside[j] ? channels(row, x + j - PAD, f4) : vec4(0.0);
+#else
 #define LOAD(j) v[j] = inside[j] ? texelFetch(x_, ivec3(column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0) : vec4(0.0);
+#endif
 #define TAP(kx) m = WEIGHT(f4, tap + kx); WITH_LANE(MULTIPLY, kx)
 #else
 #define INSIDE(p) inside[p] = false;
