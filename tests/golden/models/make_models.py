@@ -1,8 +1,8 @@
 """Make the golden models with genuine Keras 2.15 (tensorflow-cpu 2.15.1, Python 3.10):  python make_models.py [NAME...]
 
-Architectures come from Keras, weights from weights.py.  Batch-norm statistics are taken from data and the last layer is scaled, so
-that outputs differ from input to input and a wrong layer shows.  Afterwards the model is rebuilt without Keras, its .h5 is loaded
-with Keras, compared with a genuine one, and must answer the same.
+Architectures come from Keras, weights from weights.py.  Batch-norm statistics are taken from data and the last layer is
+scaled, so that outputs differ from input to input and a wrong layer shows.  Afterwards the model is rebuilt without
+Keras, its .h5 is loaded with Keras, compared with a genuine one, and must answer the same.
 """
 
 import json
@@ -23,9 +23,19 @@ LOGIT_SPREAD = 2.5  # standard deviation of the last layer's sums: decided answe
 
 
 def mnist_cnn():
-    return keras.Sequential([
-        L.Input((28, 28, 1)), L.Conv2D(32, 3, activation="relu"), L.Conv2D(32, 3, activation="relu"), L.MaxPooling2D(2),
-        L.Dropout(0.25), L.Flatten(), L.Dense(128, activation="relu"), L.Dropout(0.5), L.Dense(10, activation="softmax")])
+    return keras.Sequential(
+        [
+            L.Input((28, 28, 1)),
+            L.Conv2D(32, 3, activation="relu"),
+            L.Conv2D(32, 3, activation="relu"),
+            L.MaxPooling2D(2),
+            L.Dropout(0.25),
+            L.Flatten(),
+            L.Dense(128, activation="relu"),
+            L.Dropout(0.5),
+            L.Dense(10, activation="softmax"),
+        ]
+    )
 
 
 def imdb_bilstm():
@@ -33,8 +43,13 @@ def imdb_bilstm():
     return keras.Model(i, L.Dense(1, activation="sigmoid")(L.Bidirectional(L.LSTM(64))(L.Embedding(20000, 64)(i))))
 
 
-MODELS = {"mnist_cnn": mnist_cnn, "imdb_bilstm": imdb_bilstm, "mobilenetv2": lambda: A.MobileNetV2(weights=None),
-          "resnet50": lambda: A.ResNet50(weights=None), "inceptionv3": lambda: A.InceptionV3(weights=None)}
+MODELS = {
+    "mnist_cnn": mnist_cnn,
+    "imdb_bilstm": imdb_bilstm,
+    "mobilenetv2": lambda: A.MobileNetV2(weights=None),
+    "resnet50": lambda: A.ResNet50(weights=None),
+    "inceptionv3": lambda: A.InceptionV3(weights=None),
+}
 
 
 def file_order(layer):
@@ -55,7 +70,7 @@ def calibrate(model, data):
     for layer in norms:
         layer.momentum = 0.0
     model(data, training=True)
-    for layer, momentum in zip(norms, momenta):
+    for layer, momentum in zip(norms, momenta, strict=True):
         layer.momentum = momentum
     return norms
 
@@ -80,7 +95,9 @@ def same_h5(ours, theirs):
             assert set(a[item].attrs) == set(b[item].attrs), (item, set(a[item].attrs) ^ set(b[item].attrs))
             for key, value in b[item].attrs.items():
                 mine = a[item].attrs[key]
-                assert json.loads(mine) == json.loads(value) if key == "model_config" else np.array_equal(mine, value), (item, key)
+                assert (
+                    json.loads(mine) == json.loads(value) if key == "model_config" else np.array_equal(mine, value)
+                ), (item, key)
                 assert type(mine) is type(value), (item, key, type(mine), type(value))
             if isinstance(b[item], h5py.Dataset):
                 assert np.array_equal(a[item], b[item]), item
@@ -89,8 +106,13 @@ def same_h5(ours, theirs):
 def make(name):
     keras.backend.clear_session()
     model = MODELS[name]()
-    recipe = {"keras_version": keras.__version__, "samples": SAMPLES, "input_shape": list(model.input_shape[1:]),
-              "input_name": model.input_names[0], "output_name": model.output_names[0]}
+    recipe = {
+        "keras_version": keras.__version__,
+        "samples": SAMPLES,
+        "input_shape": list(model.input_shape[1:]),
+        "input_name": model.input_names[0],
+        "output_name": model.output_names[0],
+    }
     if name == "imdb_bilstm":
         recipe["vocabulary"] = 20000
     recipe["weights"] = [[layer.name, v.name, list(v.shape)] for layer in model.layers for v in file_order(layer)]
@@ -106,7 +128,9 @@ def make(name):
     entries = ",\n  ".join(json.dumps(entry) for entry in recipe.pop("weights"))
     text = json.dumps(recipe)[:-1] + ', "weights": [\n  ' + entries + "]}\n"
     (rebuild.HERE / f"{name}_recipe.json").write_text(text)
-    np.savez_compressed(rebuild.HERE / f"{name}.npz", statistics=np.concatenate([np.zeros(0, "f4"), *statistics]), outputs=y)
+    np.savez_compressed(
+        rebuild.HERE / f"{name}.npz", statistics=np.concatenate([np.zeros(0, "f4"), *statistics]), outputs=y
+    )
 
     with tempfile.TemporaryDirectory() as folder:
         rebuilt = rebuild.rebuild(name, folder) / f"{name}.h5"
@@ -115,8 +139,11 @@ def make(name):
         again = keras.models.load_model(rebuilt, compile=False).predict(x, verbose=0)
     error = float(np.abs(again - y).max() / np.abs(y).max())
     assert error < 1e-5, error
-    print(f"{name}: {model.count_params()} parameters, top {y.max():.4f} at {y.argmax(-1).tolist()}, least {y.min():.1e}, two inputs differ by "
-          f"{np.abs(y[0] - y[1]).max():.4f}, factor {recipe['factors']}, rebuilt .h5 holds what a genuine one holds and answers within {error:.1e}", flush=True)
+    print(f"{name}: {model.count_params()} parameters, factor {recipe['factors']}, rebuilt .h5 holds what Keras saves")
+    print(
+        f"  from {y.min():.1e} to {y.max():.4f} at {y.argmax(-1).tolist()}, inputs differ by {np.ptp(y, 0).max():.4f}"
+    )
+    print(f"  loaded from the rebuilt .h5, Keras answers within {error:.1e}", flush=True)
 
 
 for wanted in (sys.argv[1:] or MODELS) if __name__ == "__main__" else ():

@@ -1,10 +1,11 @@
 """Make a golden model's files again without Keras:  python tests/golden/models/rebuild.py NAME... OUTDIR
 
-Writes into OUTDIR/NAME: NAME.json, NAME_weights.buf, NAME_metadata.json; NAME.h5 as Keras 2.15 saves it; tfjs/model.json with w.bin;
-x.f32, y.f32 (genuine Keras' answer) and io.json.  Needs numpy, and h5py for the .h5.
+Writes into OUTDIR/NAME: NAME.json, NAME_weights.buf, NAME_metadata.json; NAME.h5 as Keras 2.15 saves it;
+tfjs/model.json with w.bin; x.f32, y.f32 (genuine Keras' answer) and io.json.  Needs numpy, and h5py for the .h5.
 
-Only what cannot be computed is stored here, by make_models.py: NAME.json (the architecture), NAME_recipe.json (weight names and
-shapes in file order, factors, inputs) and NAME.npz (batch-norm statistics, outputs).  The weights come from weights.py.
+Only what cannot be computed is stored here, by make_models.py: NAME.json (the architecture), NAME_recipe.json (weight
+names and shapes in file order, factors, inputs) and NAME.npz (batch-norm statistics, outputs).  The weights come from
+weights.py.
 """
 
 import argparse
@@ -31,7 +32,7 @@ def read_recipe(name):
 
 
 def make_weights(recipe, statistics=None):
-    """Return [(layer name, weight name, array)] in file order; `statistics` are the stored batch-norm numbers, one after another."""
+    """Return [(layer name, weight name, array)] in file order; `statistics` are batch norm's, in a row."""
     result, position = [], 0
     for layer_name, weight_name, shape in recipe["weights"]:
         array = weight(weight_name, shape)
@@ -53,22 +54,35 @@ def make_inputs(recipe, name="input", samples=None):
 def load(name):
     """Return (architecture JSON text, weights, inputs, outputs) of a golden model."""
     recipe, stored = read_recipe(name), np.load(HERE / f"{name}.npz")
-    return (HERE / f"{name}.json").read_text(), make_weights(recipe, stored["statistics"]), make_inputs(recipe), stored["outputs"]
+    return (
+        (HERE / f"{name}.json").read_text(),
+        make_weights(recipe, stored["statistics"]),
+        make_inputs(recipe),
+        stored["outputs"],
+    )
 
 
 def write_buf(folder, name, weights):
     metadata, offset = [], 0
     with open(folder / f"{name}_weights.buf", "wb") as file:
         for layer_name, weight_name, array in weights:
-            metadata.append({"layer_name": layer_name, "weight_name": weight_name, "offset": offset, "length": array.size,
-                             "shape": list(array.shape), "type": "float32"})
+            metadata.append(
+                {
+                    "layer_name": layer_name,
+                    "weight_name": weight_name,
+                    "offset": offset,
+                    "length": array.size,
+                    "shape": list(array.shape),
+                    "type": "float32",
+                }
+            )
             file.write(array.tobytes())
             offset += array.nbytes
     (folder / f"{name}_metadata.json").write_text(json.dumps(metadata))
 
 
 def saved_config(architecture):
-    """Return the configuration as Keras 2.15 saves it in HDF5: without the three keys that only its JSON and its newer format have."""
+    """Return the configuration as Keras 2.15 saves it in HDF5: without three keys that its JSON has."""
     spec = json.loads(architecture)
     for layer in spec["config"]["layers"]:
         for key in ("module", "registered_name", "build_config"):
@@ -81,8 +95,11 @@ def write_h5(path, architecture, weights):
     import h5py
 
     spec = json.loads(architecture)
-    layers = [layer["config"]["name"] for layer in spec["config"]["layers"]
-              if not (spec["class_name"] == "Sequential" and layer["class_name"] == "InputLayer")]  # which a Sequential does not list
+    layers = [
+        layer["config"]["name"]
+        for layer in spec["config"]["layers"]
+        if not (spec["class_name"] == "Sequential" and layer["class_name"] == "InputLayer")
+    ]  # which a Sequential does not list
     version = {"keras_version": spec["keras_version"].encode(), "backend": b"tensorflow"}
     with h5py.File(path, "w") as file:
         file.attrs.update(version)
@@ -102,9 +119,20 @@ def write_tfjs(folder, architecture, weights):
     folder.mkdir(exist_ok=True)
     (folder / "w.bin").write_bytes(b"".join(array.tobytes() for _, _, array in weights))
     entries = [{"name": n.split(":")[0], "shape": list(a.shape), "dtype": "float32"} for _, n, a in weights]
-    topology = {"keras_version": json.loads(architecture)["keras_version"], "backend": "tensorflow", "model_config": saved_config(architecture)}
-    (folder / "model.json").write_text(json.dumps({"format": "layers-model", "modelTopology": topology,
-                                                   "weightsManifest": [{"paths": ["w.bin"], "weights": entries}]}))
+    topology = {
+        "keras_version": json.loads(architecture)["keras_version"],
+        "backend": "tensorflow",
+        "model_config": saved_config(architecture),
+    }
+    (folder / "model.json").write_text(
+        json.dumps(
+            {
+                "format": "layers-model",
+                "modelTopology": topology,
+                "weightsManifest": [{"paths": ["w.bin"], "weights": entries}],
+            }
+        )
+    )
 
 
 def rebuild(name, outdir):
@@ -122,8 +150,13 @@ def rebuild(name, outdir):
         write_h5(folder / f"{name}.h5", architecture, weights)
     except ImportError:
         print(f"{name}.h5 is left out: h5py is not installed", file=sys.stderr)
-    io = {"samples": len(x), "input": [1, *x.shape[1:]], "output": [1, *y.shape[1:]],
-          "input_name": recipe["input_name"], "output_name": recipe["output_name"]}
+    io = {
+        "samples": len(x),
+        "input": [1, *x.shape[1:]],
+        "output": [1, *y.shape[1:]],
+        "input_name": recipe["input_name"],
+        "output_name": recipe["output_name"],
+    }
     (folder / "io.json").write_text(json.dumps(io))  # last: its presence says that the folder is whole
     return folder
 

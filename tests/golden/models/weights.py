@@ -1,8 +1,8 @@
-"""Deterministic numbers for golden models: the same bytes under every numpy, so that large random weights need not be stored.
+"""Deterministic numbers for goldens: the same bytes under every numpy, so that large random weights need not be stored.
 
-The maker fills genuine Keras models with them and `rebuild.py` makes the very same arrays again without Keras.  Numbers come from
-a counter and a mixing function (splitmix64), seeded by a name; nothing depends on numpy's own generators, whose streams may change.
-Runs on Python 3.6 too, where the oldest Keras lives.
+The maker fills genuine Keras models with them and `rebuild.py` makes the very same arrays again without Keras.  They
+come from a counter and a mixing function (splitmix64), seeded by a name; nothing depends on numpy's own generators,
+whose streams may change.  Runs on Python 3.6 too, where the oldest Keras lives.
 """
 
 import math
@@ -26,7 +26,7 @@ def uniform(name, shape, low=-1.0, high=1.0):
 
 
 def weight(name, shape):
-    """Return the weight called `name` (as Keras 2 names it), scaled by its role so that signals keep their size through deep models."""
+    """Return the weight called `name` (as in Keras 2), scaled by its role: signals keep their size in deep models."""
     role = name.split("/")[-1].split(":")[0]
     if role == "gamma":
         return uniform(name, shape, 0.8, 1.2)
@@ -46,7 +46,7 @@ def weight(name, shape):
 
 
 def images(name, shape):
-    """Return pictures in [0, 1): blocks of 7 x 7 colours with noise, so that two of them differ in the large and in the small."""
+    """Return pictures in [0, 1): 7 x 7 blocks of colour with noise, which differ in the large and in the small."""
     n, h, w, c = shape
     rows, columns = np.arange(h) * 7 // h, np.arange(w) * 7 // w
     blocks = uniform(name + "/blocks", (n, 7, 7, c), 0, 0.75)[:, rows][:, :, columns]
