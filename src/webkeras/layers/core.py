@@ -17,6 +17,7 @@ class InputLayer(Layer):
 
     sparse = key(boolean, False)
     ragged = key(boolean, False)
+    optional = key(boolean, False)
 
     def call(self, x: Any) -> Any:
         return x

@@ -7,7 +7,7 @@ from typing import Any
 from webkeras import ops
 from webkeras.layers.base import Layer, key, layer
 from webkeras.layers.layout import channels_last, to_last
-from webkeras.layers.read import data_format, pads
+from webkeras.layers.read import data_format, sides
 from webkeras.shapes import resolve, size
 
 
@@ -15,7 +15,6 @@ from webkeras.shapes import resolve, size
 class Flatten(Layer):
     """(n, ...) -> (n, all); channels_first files are flattened with the channels moved last, as Keras does."""
 
-    mask = "stop"
     data_format = key(data_format, "channels_last")
 
     def call(self, x: Any) -> Any:
@@ -27,7 +26,6 @@ class Flatten(Layer):
 class Reshape(Layer):
     """(n, ...) -> (n, *target_shape), one entry of which may be -1."""
 
-    mask = "stop"
     target_shape = key(tuple)
 
     def call(self, x: Any) -> Any:
@@ -38,7 +36,8 @@ class Reshape(Layer):
 class ZeroPadding2D(Layer):
     """Zeros around the image: ((top, bottom), (left, right))."""
 
-    padding = key(pads(2), ((1, 1), (1, 1)))
+    rank = 2
+    padding = key(sides, 1, ranked=True)
     data_format = key(data_format, "channels_last", keras1="dim_ordering")
 
     @channels_last
