@@ -14,13 +14,10 @@ LAYERS: dict[str, type[Layer]] = {}
 
 #: Keys that matter in training only, or say what the weights and shapes say already.
 IGNORED = frozenset(
-    "name trainable dtype batch_input_shape batch_shape input_shape input_dtype build_config "
-    "activity_regularizer kernel_initializer bias_initializer kernel_regularizer bias_regularizer kernel_constraint "
-    "bias_constraint depthwise_initializer pointwise_initializer depthwise_regularizer pointwise_regularizer "
-    "depthwise_constraint pointwise_constraint beta_initializer gamma_initializer moving_mean_initializer "
-    "moving_variance_initializer beta_regularizer gamma_regularizer beta_constraint gamma_constraint momentum "
+    "name trainable dtype batch_input_shape batch_shape input_shape input_dtype build_config momentum "
     "renorm renorm_clipping renorm_momentum fused virtual_batch_size adjustment synchronized".split()
 )
+TRAINING = ("_initializer", "_regularizer", "_constraint")  # how keys end that matter in training only
 
 Spelling = str | tuple[str, ...]
 
@@ -30,9 +27,9 @@ T = TypeVar("T", bound="type[Layer]")
 class key:
     """One config key: how to read it, its default (none: required) and its name in older Keras.
 
-    `read` takes the file's value; with `versioned` it takes the dialect as well, where the meaning changed, with `ranked`
-    the number of the layer's spatial axes. An older name may be a tuple of names, whose values together are read as
-    one, or a dict of names by rank.
+    `read` takes the file's value; with `versioned` it takes the dialect as well, where the meaning changed, with
+    `ranked` the number of the layer's spatial axes. An older name may be a tuple of names, whose values together are
+    read as one, or a dict of names by rank.
     """
 
     def __init__(
@@ -84,12 +81,22 @@ def layer(*names: str) -> Callable[[T], T]:
     return register
 
 
+def make(class_name: str, config: Mapping[str, Any], dialect: int, arrays: Sequence[Any] = ()) -> Layer:
+    """The layer of a class name as files have it; ConfigError where nobody registered it."""
+    if class_name not in LAYERS:
+        raise ConfigError(
+            f"unknown layer {class_name!r} ({config.get('name')!r}, Keras {int(dialect)} dialect); "
+            f'register it with @webkeras.layer("{class_name}")'
+        )
+    return LAYERS[class_name](config, dialect, arrays)
+
+
 class Layer:
     """A Keras layer: `call` says what it computes, in ops; `build` which weights it has.
 
     Subclasses declare their config keys as class attributes; a key of the file that nobody reads is an error.
-    `mask` says what becomes of Keras' mask: "pass" hands the first input's on, "stop" drops it, "use" gives it to `call`
-    as the keyword `mask` (a list, where the input is one) and then asks `compute_mask`.
+    `mask` says what becomes of Keras' mask: "pass" hands the first input's on, "stop" drops it, "use" gives it to
+    `call` as the keyword `mask` (a list, where the input is one) and then asks `compute_mask`.
     `training` names config keys that matter in training only; `rank` is the number of spatial axes.
     """
 
@@ -109,7 +116,7 @@ class Layer:
                 raise ConfigError(f"{self}: config has no {e} (Keras {dialect} dialect)") from None
             except (TypeError, ValueError, ConfigError) as e:
                 raise ConfigError(f"{self}: config key {k.name!r}: {e}") from None
-        if unknown := sorted(set(config) - known):
+        if unknown := sorted(k for k in set(config) - known if not k.endswith(TRAINING)):
             raise ConfigError(f"{self}: config key {unknown[0]!r} is read by nobody (Keras {dialect} dialect)")
 
     @classmethod
@@ -143,6 +150,8 @@ class Layer:
 
     def __call__(self, *xs: Any, **kwargs: Any) -> Any:
         """Bind the weights, compute, carry the mask; every error names the layer."""
+        if kwargs.pop("training", None):
+            raise ConfigError(f"{self}: is called with training=True; expected inference")
         given = kwargs.pop("mask", None)
         mask = attached(xs[0]) if xs and (given is None or self.mask != "use") else given
         if self.mask == "use":

@@ -10,13 +10,17 @@ from typing import Any
 
 from webkeras import ops
 from webkeras.layers.activation import activation
-from webkeras.layers.base import Layer, key, layer
+from webkeras.layers.base import Layer, Spelling, key, layer
 from webkeras.layers.layout import channels_last
 from webkeras.layers.read import boolean, data_format, one_of, optional, whole, wholes
 from webkeras.shapes import Shape, padding, transposed
 
-KERNEL = {1: "filter_length", 2: ("nb_row", "nb_col"), 3: ("kernel_dim1", "kernel_dim2", "kernel_dim3")}
-STRIDES = {1: "subsample_length", 2: "subsample", 3: "subsample"}
+KERNEL: dict[int, Spelling] = {
+    1: "filter_length",
+    2: ("nb_row", "nb_col"),
+    3: ("kernel_dim1", "kernel_dim2", "kernel_dim3"),
+}
+STRIDES: dict[int, Spelling] = {1: "subsample_length", 2: "subsample", 3: "subsample"}
 
 
 class Window(Layer):

@@ -66,6 +66,6 @@ def sides(v: Any, n: int) -> tuple[tuple[int, int], ...]:
 
 
 def data_format(v: Any) -> str:
-    """"channels_last" or "channels_first", Keras 1's "tf" and "th" understood; null and "default" are the first."""
+    """ "channels_last" or "channels_first", Keras 1's "tf" and "th" understood; null and "default" are the first."""
     names = {"tf": "channels_last", "th": "channels_first", "default": "channels_last", None: "channels_last"}
     return str(one_of("channels_last", "channels_first")(names.get(v, v)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from webkeras.graph import composite
-from webkeras.ops.elementwise import divide, exp, log, multiply, subtract
+from webkeras.ops.elementwise import add, divide, exp, log, multiply, rsqrt, subtract
 from webkeras.ops.reduction import reduce
 
 
@@ -36,3 +36,13 @@ def log_softmax(x: Any, *, axes: tuple[int, ...]) -> Any:
     """
     centred = subtract(x, reduce(x, fn="max", axes=axes))
     return subtract(centred, log(reduce(exp(centred), fn="sum", axes=axes)))
+
+
+@composite(shape=lambda x, *, axes, epsilon: x)
+def normalize(x: Any, *, axes: tuple[int, ...], epsilon: float) -> Any:
+    """(x - mean) / sqrt(variance + epsilon) over `axes`: layer normalisation without its gains.
+
+    Source: keras/src/layers/normalization/layer_normalization.py
+    """
+    centred = subtract(x, mean(x, axes=axes))
+    return multiply(centred, rsqrt(add(mean(multiply(centred, centred), axes=axes), epsilon)))
