@@ -4,7 +4,7 @@ Channels last, row-major, explicit integers only: no "same", no None, no negativ
 """
 
 from webkeras.graph import full
-from webkeras.ops.composite import log_softmax, mean, normalize, softmax
+from webkeras.ops.composite import log_softmax, mean, normalize, resize, softmax
 from webkeras.ops.contraction import conv, conv_transpose, matmul
 from webkeras.ops.control import scan
 from webkeras.ops.einsum import einsum
@@ -39,7 +39,7 @@ from webkeras.ops.elementwise import (
     tanh,
     where,
 )
-from webkeras.ops.movement import concat, pad, reshape, resize, slice_, take, transpose
+from webkeras.ops.movement import concat, pad, reshape, slice_, take, transpose
 from webkeras.ops.recurrent import gru, lstm, simple_rnn
 from webkeras.ops.reduction import pool, reduce
 

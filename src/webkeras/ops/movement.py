@@ -94,29 +94,3 @@ def take(x: Any, indices: Any, *, axis: int) -> Any:
     Source: numpy.take, mode "clip"
     """
     return np.take(x, np.asarray(indices).astype("int64"), axis, mode="clip")
-
-
-def _resized(x: Shape, *, size: Shape, mode: str) -> Shape:
-    if len(size) != len(x) - 2 or mode not in ("nearest", "linear"):
-        raise ShapeError(f"{x} cannot be resized to {size} by {mode!r}; expected a size per axis, nearest or linear")
-    return (x[0], *size, x[-1])
-
-
-@op(shape=_resized)
-def resize(x: Any, *, size: Shape, mode: str) -> Any:
-    """x at other sizes: output i of m lies at (i + 1/2) n / m of n elements, whose centres are at 1/2, 3/2, ...
-
-    x (n, h, w, c), size (h', w') -> (n, h', w', c); 1 to 3 spatial axes. "nearest" takes the element it lies in,
-    "linear" weighs the two centres around it (at the ends there is but one).
-    Source: jax.image.resize without antialiasing; tf.image.resize
-    """
-    for axis, m in enumerate(size, start=1):
-        n, i = x.shape[axis], np.arange(m)
-        if mode == "nearest":
-            x = np.take(x, (2 * i + 1) * n // (2 * m), axis)
-            continue
-        at = np.clip((i + 0.5) * n / m - 0.5, 0, n - 1)
-        low = np.floor(at).astype(int)
-        part = (at - low).astype("float32").reshape(-1, *(1,) * (x.ndim - 1 - axis))
-        x = np.take(x, low, axis) * (1 - part) + np.take(x, np.minimum(low + 1, n - 1), axis) * part
-    return x
