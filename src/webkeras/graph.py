@@ -214,6 +214,11 @@ def value(x: Any) -> Value:
     return Value(shape, constant=Literal(shape, tuple(flat)))
 
 
+def full(shape: Shape, fill: float) -> Value:
+    """A constant that is `fill` everywhere."""
+    return Value(shape, constant=Literal(shape, (fill,) * size(shape)))
+
+
 def _flatten(x: Any) -> tuple[Shape, list[float]]:
     if not isinstance(x, list | tuple):
         return (), [float(x)]

@@ -57,6 +57,26 @@ def padding(
     raise ShapeError(f"padding {mode!r} is unknown; expected 'valid', 'same' or 'causal'")
 
 
+def transposed(
+    mode: str, n: int, kernel: int, stride: int, dilation: int = 1, extra: int | None = None
+) -> tuple[int, tuple[int, int]]:
+    """Keras' output size and pads (before, after) of a transposed convolution; `extra` is output_padding.
+
+    The pads are those of the convolution whose adjoint it is: "same" centres the kernel, the odd element goes after.
+    Source: keras/src/backend/common/backend_utils.py:_convert_conv_transpose_padding_args_from_keras_to_jax
+    """
+    kernel = dilation * (kernel - 1) + 1
+    full = (n - 1) * stride + kernel
+    if mode == "valid":
+        out = full + (max(stride - kernel, 0) if extra is None else extra)
+    elif mode == "same":
+        out = n * stride if extra is None else full - 2 * (kernel // 2) + extra
+    else:
+        raise ShapeError(f"padding {mode!r} is unknown for a transposed convolution; expected 'valid' or 'same'")
+    total = max(full - out, 0)
+    return out, (total // 2, total - total // 2)
+
+
 def axis(i: int, ndim: int) -> int:
     """A possibly negative axis as a non-negative one; ShapeError when there is no such axis."""
     if not -ndim <= i < ndim:

@@ -1,18 +1,34 @@
 """Layers, written once: config keys, weights and ops, one module per Keras family."""
 
-from webkeras.layers import activation, convolution, core, merging, normalization, pooling, reshaping
+from webkeras.layers import (
+    activation,
+    attention,
+    convolution,
+    core,
+    locally_connected,
+    merging,
+    normalization,
+    pooling,
+    preprocessing,
+    regularization,
+    reshaping,
+)
 from webkeras.layers.base import LAYERS, Layer, key, layer
 
 __all__ = [
     "LAYERS",
     "Layer",
     "activation",
+    "attention",
     "convolution",
     "core",
     "key",
     "layer",
+    "locally_connected",
     "merging",
     "normalization",
     "pooling",
+    "preprocessing",
+    "regularization",
     "reshaping",
 ]

@@ -19,14 +19,14 @@ def to_first(x: Any) -> Any:
     return ops.transpose(x, perm=(0, len(x.shape) - 1, *range(1, len(x.shape) - 1)))
 
 
-def channels_last(call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Let `call` see channels last whatever the layer's data_format is."""
+def channels_last(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Let `call` see its first argument with channels last whatever the layer's data_format is."""
 
     @wraps(call)
-    def wrapped(self: Any, x: Any) -> Any:
+    def wrapped(self: Any, x: Any, *more: Any, **kwargs: Any) -> Any:
         if self.data_format == "channels_last":
-            return call(self, x)
-        y = call(self, to_last(x))
+            return call(self, x, *more, **kwargs)
+        y = call(self, to_last(x), *more, **kwargs)
         return to_first(y) if len(y.shape) > 2 else y
 
     return wrapped

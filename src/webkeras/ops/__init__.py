@@ -3,9 +3,11 @@
 Channels last, row-major, explicit integers only: no "same", no None, no negative axes.
 """
 
-from webkeras.ops.composite import log_softmax, mean, softmax
+from webkeras.graph import full
+from webkeras.ops.composite import log_softmax, mean, normalize, resize, softmax
 from webkeras.ops.contraction import conv, conv_transpose, matmul
 from webkeras.ops.control import scan
+from webkeras.ops.einsum import einsum
 from webkeras.ops.elementwise import (
     absolute,
     add,
@@ -49,12 +51,14 @@ __all__ = [
     "conv_transpose",
     "cos",
     "divide",
+    "einsum",
     "equal",
     "erf",
     "exp",
     "expm1",
     "expression",
     "floor",
+    "full",
     "gru",
     "less",
     "less_equal",
@@ -69,11 +73,13 @@ __all__ = [
     "minimum",
     "multiply",
     "negative",
+    "normalize",
     "pad",
     "pool",
     "power",
     "reduce",
     "reshape",
+    "resize",
     "round_",
     "rsqrt",
     "scan",
