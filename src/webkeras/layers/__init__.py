@@ -1,7 +1,7 @@
 """Layers, written once: config keys, weights and ops, one module per Keras family."""
 
-from webkeras.layers import activation, convolution, core, merging, normalization, pooling, reshaping
-from webkeras.layers.base import LAYERS, Layer, key, layer
+from webkeras.layers import activation, convolution, core, merging, normalization, pooling, recurrent, reshaping, wrapper
+from webkeras.layers.base import LAYERS, Layer, key, layer, make
 
 __all__ = [
     "LAYERS",
@@ -11,8 +11,11 @@ __all__ = [
     "core",
     "key",
     "layer",
+    "make",
     "merging",
     "normalization",
     "pooling",
+    "recurrent",
     "reshaping",
+    "wrapper",
 ]

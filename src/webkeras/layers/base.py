@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from webkeras import ops
 from webkeras.errors import ConfigError, ShapeError, WeightsError
 from webkeras.graph import Value, recording
 from webkeras.shapes import Shape
@@ -78,18 +79,31 @@ def layer(*names: str) -> Callable[[T], T]:
     return register
 
 
+def make(class_name: str, config: Mapping[str, Any], dialect: int, arrays: Sequence[Any] = ()) -> Layer:
+    """The layer of a class name as files have it; ConfigError where nobody registered it."""
+    if class_name not in LAYERS:
+        raise ConfigError(
+            f"unknown layer {class_name!r} ({config.get('name')!r}, Keras {int(dialect)} dialect); "
+            f'register it with @webkeras.layer("{class_name}")'
+        )
+    return LAYERS[class_name](config, dialect, arrays)
+
+
 class Layer:
     """A Keras layer: `call` says what it computes, in ops; `build` which weights it has.
 
     Subclasses declare their config keys as class attributes; a key of the file that nobody reads is an error.
-    `mask` says what becomes of Keras' mask: "pass" hands the first input's on, "stop" drops it.
+    `mask` says what becomes of Keras' mask: "pass" hands the first input's on, "stop" drops it, "use" gives it to `call`
+    as the keyword `mask` (a list, where the input is one) and then asks `compute_mask`.
+    `training` names config keys that matter in training only.
     """
 
-    mask: ClassVar[str] = "pass"
+    mask: ClassVar[str] = "stop"
+    training: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: Mapping[str, Any], dialect: int = 3, arrays: Sequence[Any] = ()) -> None:
         self.name, self.dialect, self.arrays = str(config.get("name", "")), dialect, list(arrays)
-        known: set[str] = set(IGNORED)
+        known: set[str] = {*IGNORED, *self.training}
         for k in self.keys():
             old = k.spelled(dialect)
             known.update(old if isinstance(old, tuple) else [old])
@@ -127,23 +141,24 @@ class Layer:
         """What the layer computes."""
         raise NotImplementedError(f"{self}: has no call")
 
-    def compute_mask(self, *xs: Any) -> Any:
-        """The mask of the output."""
-        first = xs[0][0] if xs and isinstance(xs[0], list) else xs[0] if xs else None
-        return getattr(first, "mask", None) if self.mask == "pass" else None
+    def compute_mask(self, x: Any, mask: Any) -> Any:
+        """The mask of the output, from the first argument and its mask (a list of masks, where x is a list)."""
+        return mask[0] if isinstance(mask, list) else mask
 
     def __call__(self, *xs: Any, **kwargs: Any) -> Any:
         """Bind the weights, compute, carry the mask; every error names the layer."""
+        given = kwargs.pop("mask", None)
+        mask = attached(xs[0]) if xs and (given is None or self.mask != "use") else given
+        if self.mask == "use":
+            kwargs["mask"] = mask
         try:
             with recording(str(self)):
                 self.bind(*xs)
                 y = self.call(*xs, **kwargs)
-                mask = self.compute_mask(*xs)
+                out = None if self.mask == "stop" or not xs else self.compute_mask(xs[0], mask)
         except ShapeError as e:
             raise ShapeError(str(e) if str(e).startswith(str(self)) else f"{self}: {e}") from None
-        if isinstance(y, Value) and mask is not None and y.mask is None:
-            y.mask = mask
-        return y
+        return masked(y, out)
 
     def bind(self, *xs: Any) -> None:
         """Give every weight its name; WeightsError when count or shape differ from what config and input make."""
@@ -158,3 +173,18 @@ class Layer:
                     f"{self}: {name} is {tuple(a.shape)} in the file, config and input make it {tuple(shape)}"
                 )
             setattr(self, name, a)
+
+
+def attached(x: Any) -> Any:
+    """Keras' mask of a tensor; of a list of tensors, the list of theirs."""
+    return [attached(v) for v in x] if isinstance(x, list) else getattr(x, "mask", None)
+
+
+def masked(y: Any, mask: Any) -> Any:
+    """y with this mask on its first tensor; one that is an input and has another mask is copied."""
+    if isinstance(y, list | tuple):
+        return type(y)([masked(y[0], mask), *y[1:]])
+    if isinstance(y, Value) and y.mask is not mask:
+        y = ops.reshape(y, shape=y.shape) if y.mask is not None else y
+        y.mask = mask
+    return y

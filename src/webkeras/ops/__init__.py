@@ -38,7 +38,7 @@ from webkeras.ops.elementwise import (
     where,
 )
 from webkeras.ops.movement import concat, pad, reshape, slice_, take, transpose
-from webkeras.ops.recurrent import gru, lstm, simple_rnn
+from webkeras.ops.recurrent import gate, gru, gru_step, lstm, lstm_step, masked_scan, simple_rnn, simple_rnn_step
 from webkeras.ops.reduction import pool, reduce
 
 __all__ = [
@@ -55,14 +55,18 @@ __all__ = [
     "expm1",
     "expression",
     "floor",
+    "gate",
     "gru",
+    "gru_step",
     "less",
     "less_equal",
     "log",
     "log1p",
     "log_softmax",
     "lstm",
+    "lstm_step",
     "map_",
+    "masked_scan",
     "matmul",
     "maximum",
     "mean",
@@ -80,6 +84,7 @@ __all__ = [
     "sigmoid",
     "sign",
     "simple_rnn",
+    "simple_rnn_step",
     "sin",
     "slice_",
     "softmax",
