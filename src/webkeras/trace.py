@@ -127,6 +127,20 @@ def input_shapes(spec: Spec) -> dict[str, tuple[int | None, ...] | None]:
     return out
 
 
+def stateful_batch(spec: Spec) -> int | None:
+    """The batch size a file names for a model that keeps states; None for any other."""
+
+    def keeps(config: Any) -> bool:
+        return isinstance(config, Mapping) and (bool(config.get("stateful")) or any(map(keeps, config.values())))
+
+    def inside(model: Spec) -> bool:
+        return any(keeps(s.config) or (s.model is not None and inside(s.model)) for s in model.layers)
+
+    first = next(s.config for s in spec.layers if s.name == spec.inputs[0].layer)
+    shape = first.get("batch_input_shape") or first.get("batch_shape") or [None]
+    return shape[0] if inside(spec) else None
+
+
 def resolved(spec: Spec, given: Mapping[str, Shape]) -> dict[str, Shape]:
     """The given shapes, each checked against the file; ShapeError names the input."""
     for name, want in input_shapes(spec).items():

@@ -18,8 +18,8 @@ class Version(int):
     def __new__(cls, version: str | int) -> Self:
         if isinstance(version, cls):
             return version
-        text = {0: "1.2.2", 1: "1.2.2", 2: "2.15.0", 3: "3.15.1"}.get(version, "") if isinstance(version, int) else version
-        number = tuple(int(n) for n in re.findall(r"\d+", text.split("-")[0])) or (2, 15, 0)
+        text = str(version)
+        number = tuple(int(n) for n in re.findall(r"\d+", text.split("-")[0])) or (2,)
         self = super().__new__(cls, max(1, number[0]))
         self.number = number if len(number) > 1 else {1: (1, 2, 2), 2: (2, 15, 0)}.get(self, (3, 15, 1))
         self.tf = self >= 3 or "tf" in text or self.number >= (2, 4)

@@ -63,11 +63,11 @@ def at(x: Any, t: int) -> Any:
 class Cell(Layer):
     """What happens at one step. Subclasses say `states` and `step`, or `run` all steps at once."""
 
-    training: ClassVar[tuple[str, ...]] = tuple(
-        "recurrent_initializer recurrent_regularizer recurrent_constraint unit_forget_bias dropout recurrent_dropout "
-        "implementation unroll seed use_cudnn "
-        "init inner_init forget_bias_init W_regularizer U_regularizer b_regularizer dropout_W dropout_U consume_less "
-        "input_dim input_length".split()
+    training: ClassVar[tuple[str, ...]] = (
+        "recurrent_initializer", "recurrent_regularizer", "recurrent_constraint", "unit_forget_bias", "dropout",
+        "recurrent_dropout", "implementation", "unroll", "seed", "use_cudnn", "init", "inner_init",
+        "forget_bias_init", "W_regularizer", "U_regularizer", "b_regularizer", "dropout_W", "dropout_U",
+        "consume_less", "input_dim", "input_length",
     )
 
     def states(self, x: Shape) -> list[Shape]:
@@ -267,7 +267,8 @@ class Recurrent(Cell):
     zero_output_for_mask = key(boolean, False)
     num_constants = key(one_of(None, 0), None)
 
-    def call(self, x: Any, *states: Any, initial_state: Any = None, mask: Any = None, training: Any = None) -> Any:
+    def call(self, x: Any, *states: Any, initial_state: Any = None, mask: Any = None, **rest: Any) -> Any:
+        absent(self, rest)
         x, *given = flat([x, states, initial_state])
         mask = mask[0] if isinstance(mask, list) else mask
         if self.time_major:
@@ -299,7 +300,7 @@ class Recurrent(Cell):
         return given or kept or [zeros(x, s) for s in shapes]
 
     def forgetful(self) -> bool:
-        """Is 0 given out before the first step that is not masked? Until tf.keras, and on JAX, it is the first state."""
+        """Is 0 given out before the first step that is not masked? Before tf.keras, and on JAX, the first state is."""
         return self.dialect == 2 and Version(self.dialect).tf
 
     def begun(self, mask: Any) -> Any:
@@ -322,6 +323,13 @@ def flat(x: Any) -> list[Any]:
     if isinstance(x, list | tuple):
         return [v for part in x for v in flat(part)]
     return [] if x is None else [x]
+
+
+def absent(layer: Layer, kwargs: Mapping[str, Any]) -> None:
+    """ConfigError where a call has arguments that no layer here can honour; null and false mean nothing."""
+    for name, v in kwargs.items():
+        if v is not None and v is not False:
+            raise ConfigError(f"{layer}: is called with {name!r}; expected initial_state and mask only")
 
 
 def swapped(x: Any) -> Any:

@@ -8,8 +8,8 @@ from webkeras import ops
 from webkeras.errors import ShapeError, WeightsError
 from webkeras.graph import Value
 from webkeras.layers.base import Layer, key, layer
-from webkeras.layers.recurrent import Recurrent, child, flat, flip
 from webkeras.layers.read import one_of
+from webkeras.layers.recurrent import Recurrent, absent, child, flat, flip
 from webkeras.version import Version
 
 
@@ -72,7 +72,8 @@ class Bidirectional(Wrapper):
         half = len(self.arrays) // 2
         self.layer.arrays, self.backward_layer.arrays = self.arrays[:half], self.arrays[half:]
 
-    def call(self, x: Any, *states: Any, initial_state: Any = None, mask: Any = None, training: Any = None) -> Any:
+    def call(self, x: Any, *states: Any, initial_state: Any = None, mask: Any = None, **rest: Any) -> Any:
+        absent(self, rest)
         x, *given = flat([x, states, initial_state])
         mask = mask[0] if isinstance(mask, list) else mask
         half = len(given) // 2

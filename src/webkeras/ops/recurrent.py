@@ -109,10 +109,8 @@ def gru_step(
         (h,), (x,) = states, xs
         hidden = matmul(h, gates)
         z, r = (recurrent_activation(add(gate(x, k, 3), gate(hidden, k, gates.shape[1] // u))) for k in (0, 1))
-        if reset_after:
-            inner = multiply(r, add(gate(hidden, 2, 3), bias[0]))
-        else:
-            inner = matmul(multiply(r, h), candidate)
+        after = multiply(r, add(gate(hidden, 2, 3), bias[0])) if reset_after else None
+        inner = matmul(multiply(r, h), candidate) if after is None else after
         y = add(multiply(z, h), multiply(subtract(1.0, z), activation(add(gate(x, 2, 3), inner))))
         return [y], y
 
