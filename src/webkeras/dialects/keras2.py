@@ -29,8 +29,8 @@ def layer(row: dict[str, Any], version: str) -> LayerSpec:
     """One layer of a model's list, without its calls."""
     class_name, config = row["class_name"], row["config"]
     if class_name in MODELS:
-        nested = model(class_name, config, version)
-        return LayerSpec(class_name, row.get("name") or nested.name, {}, model=nested)
+        spec = model(class_name, config, version)
+        return LayerSpec(class_name, row.get("name") or spec.name, {}, model=spec)
     inner = config.get("layer")  # of a wrapper, which may wrap a whole model
     wraps = isinstance(inner, dict) and inner.get("class_name") in MODELS
     nested = model(inner["class_name"], inner["config"], version) if wraps else None
