@@ -142,36 +142,44 @@ def recording(layer: str) -> Iterator[None]:
 
 @dataclass
 class Memory:
-    """The states of one trace: what each was before the run, and what it is by now."""
+    """The states of one trace: what each was before the run, and what it is by now, by name."""
 
+    taken: set[str]
     before: dict[str, Value] = field(default_factory=dict)
     now: dict[str, Value] = field(default_factory=dict)
+    names: dict[int, list[str]] = field(default_factory=dict)  # of a layer's states
 
 
 _memory: list[Memory] = []
 
 
 @contextmanager
-def remembering() -> Iterator[Memory]:
-    """Layers traced inside may `recall` and `keep` states."""
-    _memory.append(Memory())
+def remembering(taken: Iterable[str] = ()) -> Iterator[Memory]:
+    """Layers traced inside may `recall` and `keep` states, under names that are not `taken`."""
+    _memory.append(Memory(set(taken)))
     try:
         yield _memory[-1]
     finally:
         _memory.pop()
 
 
-def recall(name: str, shape: Shape) -> Value:
-    """The state of this name: what was kept last, in this trace or by the run before; zeros at first."""
+def recall(owner: Any, shapes: Sequence[Shape]) -> list[Value]:
+    """A layer's states: what it kept last, in this trace or in the run before; zeros at first."""
     memory = _memory[-1]
-    if name not in memory.now:
-        memory.before[name] = memory.now[name] = Value(shape, name=name)
-    return memory.now[name]
+    if id(owner) not in memory.names:
+        name = f"{owner.name} state"
+        while f"{name} 0" in memory.taken:
+            name += "'"
+        memory.names[id(owner)] = names = [f"{name} {i}" for i in range(len(shapes))]
+        memory.taken.update(names)
+        memory.before.update({k: Value(s, name=k) for k, s in zip(names, shapes, strict=True)})
+        memory.now.update({k: memory.before[k] for k in names})
+    return [memory.now[k] for k in memory.names[id(owner)]]
 
 
-def keep(name: str, new: Value) -> None:
-    """Keep a state under its name."""
-    _memory[-1].now[name] = new
+def keep(owner: Any, states: Sequence[Value]) -> None:
+    """Keep a layer's states for the next time."""
+    _memory[-1].now.update(zip(_memory[-1].names[id(owner)], states, strict=True))
 
 
 def op(*, shape: Callable[..., Any], arity: int | None = 1, composite: bool = False) -> Callable[..., Any]:

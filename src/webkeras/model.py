@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from webkeras.errors import ConfigError, ShapeError, WebKerasError
 from webkeras.lazy import np
 from webkeras.shapes import Shape, size
 from webkeras.spec import Spec
-from webkeras.trace import Network, input_shapes, output_names, resolved
+from webkeras.trace import Network, input_shapes, output_names, resolved, stateful_batch
 from webkeras.weights import HostBuffer, Weights
 from webkeras.weights import read as read_weights
 
@@ -46,6 +47,7 @@ class Model:
         self.network = Network(spec, weights)
         self.stats: dict[str, float] = {}
         self._prepared: dict[tuple[Shape, ...], Prepared] = {}
+        self._states: dict[str, tuple[Shape, Any]] = {}  # flat buffers, as the backend gave them
         self._disposed = False
 
     @property
@@ -67,7 +69,8 @@ class Model:
         """The outputs for x: arrays in, arrays out.
 
         x is an array, or a list or dict (by input name) of several; a single output comes as an array, several as a
-        list in the model's order. Every array carries the batch axis.
+        list in the model's order. Every array carries the batch axis. A stateful model takes samples in batches of the
+        size its file names, unless told otherwise, and carries its states from batch to batch and call to call.
         Raises ShapeError, naming the input.
         """
         arrays = {k: np.ascontiguousarray(a, "float32") for k, a in self._named(x).items()}
@@ -75,6 +78,7 @@ class Model:
         if len(count) > 1:
             raise ShapeError(f"the inputs hold {' and '.join(map(str, sorted(count)))} samples; expected equally many")
         n = count.pop()
+        batch_size = batch_size or stateful_batch(self.spec)
         if batch_size is None or batch_size >= n:
             return self._unnamed(self._predict(arrays))
         parts = [
@@ -86,15 +90,39 @@ class Model:
         """`predict`, without blocking the page while the backend works."""
         arrays = {k: np.ascontiguousarray(a, "float32") for k, a in self._named(x).items()}
         ready = await self.prepare_async({k: a.shape for k, a in arrays.items()})
-        flat = await ready.executable.run_async({k: a.ravel() for k, a in arrays.items()})
-        return self._unnamed({k: _array(y).reshape(ready.shapes[k]) for k, y in flat.items()})
+        flat = await ready.executable.run_async(self._feeds(ready, arrays))
+        return self._unnamed(self._given(ready, flat))
 
     def _predict(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
         ready = self.prepare({k: a.shape for k, a in arrays.items()})
         start = time.perf_counter()
-        flat = ready.executable.run({k: a.ravel() for k, a in arrays.items()})
+        flat = ready.executable.run(self._feeds(ready, arrays))
         self.stats["predict"] = (time.perf_counter() - start) * 1000
-        return {k: _array(y).reshape(ready.shapes[k]) for k, y in flat.items()}
+        return self._given(ready, flat)
+
+    def _feeds(self, ready: Prepared, arrays: Mapping[str, Any]) -> dict[str, Any]:
+        """What a run takes: the inputs, and the states as the last run left them, zeros at first."""
+        feeds = {k: a.ravel() for k, a in arrays.items()}
+        for name in ready.graph.states:
+            shape = ready.shapes[name]
+            if name not in self._states:
+                self._states[name] = shape, array("f", bytes(4 * size(shape)))
+            if self._states[name][0] != shape:
+                raise ShapeError(
+                    f"model {self.spec.name!r}: {name!r} was kept for {self._states[name][0][0]} samples, "
+                    f"the input has {shape[0]}; call reset_states() first"
+                )
+            feeds[name] = self._states[name][1]
+        return feeds
+
+    def _given(self, ready: Prepared, flat: Mapping[str, Any]) -> dict[str, Any]:
+        """What a run gave as arrays; the states are kept."""
+        self._states.update({k: (ready.shapes[k], flat[k]) for k in ready.graph.states})
+        return {k: _array(y).reshape(ready.shapes[k]) for k, y in flat.items() if k not in ready.graph.states}
+
+    def reset_states(self) -> None:
+        """Forget what stateful layers remember: the next predict begins with zeros."""
+        self._states.clear()
 
     def prepare(self, shapes: Mapping[str, Shape]) -> Prepared:
         """Make everything ready for inputs of these shapes (batch axis included); a second call costs nothing."""

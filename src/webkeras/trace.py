@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from webkeras import layers
 from webkeras.errors import ConfigError, ShapeError, WeightsError
 from webkeras.graph import Graph, Value, remembering
-from webkeras.layers import LAYERS, Layer
 from webkeras.shapes import Shape
 from webkeras.spec import Call, LayerSpec, Ref, Spec, replace
+from webkeras.version import Version
 from webkeras.weights import Tensor, Weights
 
 
@@ -23,14 +24,16 @@ class Network:
         for name, tensors in weights.items():
             if tensors and name not in names:
                 raise WeightsError(f"weights: {tensors[0].name!r} belongs to {name!r}, a layer the model does not have")
-        self.layers = {s.name: make(s, spec.dialect, weights.get(s.name, [])) for s in spec.layers}
+        version = Version(spec.keras_version or spec.dialect)
+        self.layers = {s.name: make(s, version, weights.get(s.name, [])) for s in spec.layers}
 
     def trace(self, shapes: Mapping[str, Shape]) -> Graph:
         """The graph for inputs of these shapes (batch axis included), by input layer name; states come after."""
         inputs = {r.layer: Value(tuple(shapes[r.layer]), name=r.layer) for r in self.spec.inputs}
-        with remembering() as memory:
+        names = output_names(self.spec)
+        with remembering({*inputs, *names}) as memory:
             outputs = self.apply([inputs[r.layer] for r in self.spec.inputs])
-        named = dict(zip(output_names(self.spec), outputs, strict=True))
+        named = dict(zip(names, outputs, strict=True))
         return Graph({**inputs, **memory.before}, {**named, **memory.now}, tuple(memory.now))
 
     def apply(self, xs: list[Any]) -> list[Any]:
@@ -54,17 +57,14 @@ class Network:
 
 
 def make(spec: LayerSpec, dialect: int, tensors: list[Tensor]) -> Any:
-    """The layer, or the nested Network, of one LayerSpec."""
-    if spec.model:
-        return Network(spec.model, nested(spec.model, tensors))
-    cls: type[Layer] | None = LAYERS.get(spec.class_name)
-    if cls is None:
-        raise ConfigError(
-            f"unknown layer {spec.class_name!r} ({spec.name!r}, Keras {dialect} dialect); "
-            f'register it with @webkeras.layer("{spec.class_name}")'
-        )
+    """The layer, or the nested Network, of one LayerSpec; a wrapped model is made for its wrapper."""
     values = [Value(t.shape, constant=t, name=f"{spec.name}/{t.name}") for t in tensors]
-    return cls({**spec.config, "name": spec.name}, dialect, values)
+    if spec.model is None:
+        return layers.make(spec.class_name, {**spec.config, "name": spec.name}, dialect, values)
+    network = Network(spec.model, nested(spec.model, tensors))
+    if "layer" not in spec.config:
+        return network
+    return layers.make(spec.class_name, {**spec.config, "name": spec.name, "layer": network}, dialect)
 
 
 def nested(spec: Spec, tensors: list[Tensor]) -> Weights:
@@ -125,6 +125,20 @@ def input_shapes(spec: Spec) -> dict[str, tuple[int | None, ...] | None]:
         shape = config.get("batch_input_shape") or config.get("batch_shape")
         out[r.layer] = None if shape is None else (None, *shape[1:])
     return out
+
+
+def stateful_batch(spec: Spec) -> int | None:
+    """The batch size a file names for a model that keeps states; None for any other."""
+
+    def keeps(config: Any) -> bool:
+        return isinstance(config, Mapping) and (bool(config.get("stateful")) or any(map(keeps, config.values())))
+
+    def inside(model: Spec) -> bool:
+        return any(keeps(s.config) or (s.model is not None and inside(s.model)) for s in model.layers)
+
+    first = next(s.config for s in spec.layers if s.name == spec.inputs[0].layer)
+    shape = first.get("batch_input_shape") or first.get("batch_shape") or [None]
+    return shape[0] if inside(spec) else None
 
 
 def resolved(spec: Spec, given: Mapping[str, Shape]) -> dict[str, Shape]:

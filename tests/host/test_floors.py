@@ -10,7 +10,7 @@ PACKAGE = ROOT / "src/webkeras"
 
 # From the ground up. A room (a module, or a folder with all in it) knows the floors below it, not its neighbours.
 FLOORS = [
-    {"errors", "lazy"},
+    {"errors", "lazy", "version"},
     {"shapes", "expr", "text"},
     {"graph", "format", "spec"},
     {"ops", "weights", "dialects"},

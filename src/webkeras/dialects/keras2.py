@@ -29,9 +29,12 @@ def layer(row: dict[str, Any], version: str) -> LayerSpec:
     """One layer of a model's list, without its calls."""
     class_name, config = row["class_name"], row["config"]
     if class_name in MODELS:
-        nested = model(class_name, config, version)
-        return LayerSpec(class_name, row.get("name") or nested.name, {}, model=nested)
-    return LayerSpec(class_name, row.get("name") or config["name"], config)
+        spec = model(class_name, config, version)
+        return LayerSpec(class_name, row.get("name") or spec.name, {}, model=spec)
+    inner = config.get("layer")  # of a wrapper, which may wrap a whole model
+    wraps = isinstance(inner, dict) and inner.get("class_name") in MODELS
+    nested = model(inner["class_name"], inner["config"], version) if wraps else None
+    return LayerSpec(class_name, row.get("name") or config["name"], config, model=nested)
 
 
 def sequential(class_name: str, config: Any, version: str) -> Spec:
@@ -49,8 +52,8 @@ def sequential(class_name: str, config: Any, version: str) -> Spec:
 
 def implied_input(first: LayerSpec) -> LayerSpec:
     """The InputLayer that a Sequential leaves out: its shape stands in the first layer, or comes with the data."""
-    shape = first.model and first.model.layers[0].config.get("batch_input_shape")
-    shape = shape or first.config.get("batch_input_shape")
+    inside = first.model.layers[0].config if first.model and first.class_name in MODELS else first.config
+    shape = inside.get("batch_input_shape")
     return LayerSpec("InputLayer", f"{first.name}_input", {"name": f"{first.name}_input", "batch_input_shape": shape})
 
 
@@ -74,7 +77,7 @@ def call(node: list[Any]) -> Call:
 
 
 def rows(x: Any) -> list[Any]:
-    """Input or output layers as a list: one stands unwrapped, several may stand in a dict."""
+    """Input or output layers as a list: one stands unwrapped, several may stand in a dict, or in lists of lists."""
     if isinstance(x, dict):
         return [r for v in x.values() for r in rows(v)]
-    return [x] if x and isinstance(x[0], str) else list(x)
+    return [x] if x and isinstance(x[0], str) else [r for v in x for r in rows(v)]

@@ -10,10 +10,12 @@ from webkeras.layers import (
     normalization,
     pooling,
     preprocessing,
+    recurrent,
     regularization,
     reshaping,
+    wrapper,
 )
-from webkeras.layers.base import LAYERS, Layer, key, layer
+from webkeras.layers.base import LAYERS, Layer, key, layer, make
 
 __all__ = [
     "LAYERS",
@@ -25,10 +27,13 @@ __all__ = [
     "key",
     "layer",
     "locally_connected",
+    "make",
     "merging",
     "normalization",
     "pooling",
     "preprocessing",
+    "recurrent",
     "regularization",
     "reshaping",
+    "wrapper",
 ]

@@ -40,7 +40,7 @@ from webkeras.ops.elementwise import (
     where,
 )
 from webkeras.ops.movement import concat, pad, reshape, slice_, take, transpose
-from webkeras.ops.recurrent import gru, lstm, simple_rnn
+from webkeras.ops.recurrent import gate, gru, gru_step, lstm, lstm_step, masked_scan, simple_rnn, simple_rnn_step
 from webkeras.ops.reduction import pool, reduce
 
 __all__ = [
@@ -59,14 +59,18 @@ __all__ = [
     "expression",
     "floor",
     "full",
+    "gate",
     "gru",
+    "gru_step",
     "less",
     "less_equal",
     "log",
     "log1p",
     "log_softmax",
     "lstm",
+    "lstm_step",
     "map_",
+    "masked_scan",
     "matmul",
     "maximum",
     "mean",
@@ -86,6 +90,7 @@ __all__ = [
     "sigmoid",
     "sign",
     "simple_rnn",
+    "simple_rnn_step",
     "sin",
     "slice_",
     "softmax",
