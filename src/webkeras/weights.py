@@ -3,35 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from webkeras.buffer import Buffer, HostBuffer
 from webkeras.errors import WeightsError
 from webkeras.format import BYTES, Entry, Metadata, parse
 from webkeras.lazy import np
 from webkeras.shapes import Shape, size
-
-
-class Buffer(Protocol):
-    """Bytes that somebody holds: Python, or JavaScript (which never hands them to Python unless asked)."""
-
-    @property
-    def nbytes(self) -> int: ...
-
-    def read(self, offset: int, nbytes: int) -> bytes: ...
-
-
-@dataclass(frozen=True)
-class HostBuffer:
-    """Bytes in Python's hands."""
-
-    data: bytes
-
-    @property
-    def nbytes(self) -> int:
-        return len(self.data)
-
-    def read(self, offset: int, nbytes: int) -> bytes:
-        return self.data[offset : offset + nbytes]
 
 
 @dataclass(frozen=True)
@@ -57,6 +35,8 @@ class Tensor:
         values = raw.reshape(self.shape).astype("float32")
         return values * np.float32(self.scale) + np.float32(self.min) if self.type.startswith("uint") else values
 
+
+__all__ = ["Buffer", "HostBuffer", "Tensor", "Weights", "read"]
 
 Weights = dict[str, list[Tensor]]  # by layer, in the file's order
 
