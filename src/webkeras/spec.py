@@ -31,26 +31,42 @@ class Call:
 
 @dataclass
 class LayerSpec:
-    """A layer as the file has it: its class, its config in the file's own spelling, its calls; a model nests."""
+    """A layer as the file has it: its class, its config in the file's own spelling, its calls; a model nests.
+
+    `shared` is the number of an object that the file has in several places.
+    """
 
     class_name: str
     name: str
     config: dict[str, Any]
     calls: list[Call] = field(default_factory=list)
     model: Spec | None = None
+    shared: int | None = None
 
 
 @dataclass
 class Spec:
-    """A model. `dialect` is 1, 2 or 3: whose spelling and whose meaning its layers have."""
+    """A model. `dialect` is 1, 2 or 3: whose spelling and whose meaning its layers have.
+
+    `takes` and `gives` are inputs and outputs as the file nests them in lists and dicts; `inputs` and `outputs` are the
+    same, flat.
+    """
 
     name: str
     class_name: str
     layers: list[LayerSpec]
-    inputs: list[Ref]
-    outputs: list[Ref]
+    takes: Any
+    gives: Any
     dialect: int
     keras_version: str = ""
+
+    @property
+    def inputs(self) -> list[Ref]:
+        return flat(self.takes)
+
+    @property
+    def outputs(self) -> list[Ref]:
+        return flat(self.gives)
 
     def __str__(self) -> str:
         lines = [f"{self.class_name} {self.name!r}, Keras {self.keras_version or self.dialect}"]
@@ -70,6 +86,16 @@ def refs(x: Any) -> Iterator[Ref]:
     elif isinstance(x, dict):
         for v in x.values():
             yield from refs(v)
+
+
+def flat(x: Any) -> list[Any]:
+    """The leaves of nested lists, tuples and dicts, in Keras' order: dicts by sorted keys.
+
+    Source: tf.nest.flatten, keras/src/tree
+    """
+    if isinstance(x, dict):
+        return [leaf for k in sorted(x) for leaf in flat(x[k])]
+    return [leaf for v in x for leaf in flat(v)] if isinstance(x, list | tuple) else [x]
 
 
 def replace(x: Any, get: Any) -> Any:
