@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,9 +32,10 @@ class Call:
 
 @dataclass
 class LayerSpec:
-    """A layer as the file has it: its class, its config in the file's own spelling, its calls; a model nests.
+    """A layer as the file has it: its class, its config in the file's own spelling, its calls.
 
-    `shared` is the number of an object that the file has in several places.
+    `model` is the nested model itself, or the one inside a wrapper (which has a config). `shared` is
+    the number of an object that the file has in several places.
     """
 
     class_name: str
@@ -105,3 +107,13 @@ def replace(x: Any, get: Any) -> Any:
     if isinstance(x, list | tuple):
         return type(x)(replace(v, get) for v in x)
     return {k: replace(v, get) for k, v in x.items()} if isinstance(x, dict) else x
+
+
+def snake(name: str) -> str:
+    """Keras' snake_case: the function of an operation's class, and the key of an object in a `.keras` file.
+
+    Source: keras/src/utils/naming.py:to_snake_case
+    """
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

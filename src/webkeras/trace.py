@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from webkeras.errors import ConfigError, ShapeError, WeightsError
+from webkeras.errors import ConfigError, ShapeError
 from webkeras.graph import Graph, Value, remembering
 from webkeras.layers import LAYERS, Layer
+from webkeras.matching import match
 from webkeras.shapes import Shape
-from webkeras.spec import Call, LayerSpec, Ref, Spec, replace
-from webkeras.weights import Tensor, Weights
+from webkeras.spec import Call, LayerSpec, Ref, Spec, flat, replace
+from webkeras.weights import Stored, Tensor, Weights
 
 
 class Network:
     """A Spec with its layers made and their weights at hand; a nested model is a Network too."""
 
-    def __init__(self, spec: Spec, weights: Weights) -> None:
+    def __init__(self, spec: Spec, weights: Weights | Stored) -> None:
         """Raises ConfigError for a layer or key nobody knows, WeightsError for weights that belong to no layer."""
         self.spec = spec
-        names = {s.name for s in spec.layers}
-        for name, tensors in weights.items():
-            if tensors and name not in names:
-                raise WeightsError(f"weights: {tensors[0].name!r} belongs to {name!r}, a layer the model does not have")
-        self.layers = {s.name: make(s, spec.dialect, weights.get(s.name, [])) for s in spec.layers}
+        matched = match(spec, weights, may_have_weights)
+        self.layers = {s.name: make(s, spec.dialect, matched[s.name]) for s in spec.layers}
 
     def trace(self, shapes: Mapping[str, Shape]) -> Graph:
         """The graph for inputs of these shapes (batch axis included), by input layer name; states come after."""
@@ -41,44 +39,48 @@ class Network:
                 continue
             args = replace(call.args, done.__getitem__)
             y = self.layers[name](*args, **replace(call.kwargs, done.__getitem__))
-            for t, v in enumerate(y if isinstance(y, list | tuple) else [y]):
+            for t, v in enumerate(flat(y)):
                 done[Ref(name, i, t)] = v
         return [done[r] for r in self.spec.outputs]
 
     def __call__(self, *xs: Any, **kwargs: Any) -> Any:
-        """As a layer of an outer model: inputs in order, one output or a list."""
-        if kwargs.get("training") or set(kwargs) - {"training", "mask"}:
+        """As a layer of an outer model: inputs as the model takes them, one output or all in order."""
+        if set(kwargs) - {"training", "mask"}:
             raise ConfigError(f"model {self.spec.name!r} is called with {sorted(kwargs)}; expected inputs only")
-        ys = self.apply(list(xs[0]) if isinstance(xs[0], list) else list(xs))
+        ys = self.apply(self.arranged(xs[0] if len(xs) == 1 else list(xs)))
         return ys[0] if len(ys) == 1 else ys
 
+    def arranged(self, x: Any) -> list[Any]:
+        """Inputs in the model's order: a dict goes by the names that the model gives them, or its layers'."""
+        if isinstance(x, dict) and not isinstance(self.spec.takes, dict):
+            names = [r.layer for r in self.spec.inputs]
+            x = [x[n] for n in names] if set(x) == set(names) else x
+        xs = flat(x)
+        if len(xs) != len(self.spec.inputs) or (isinstance(x, dict) and set(x) != set(self.spec.takes)):
+            raise ShapeError(
+                f"model {self.spec.name!r} is called with {len(xs)} inputs; it takes {len(self.spec.inputs)}"
+            )
+        return xs
 
-def make(spec: LayerSpec, dialect: int, tensors: list[Tensor]) -> Any:
+
+def may_have_weights(spec: LayerSpec) -> bool:
+    """Whether a layer of this class can have weights; an unknown class may."""
+    cls = LAYERS.get(spec.class_name)
+    return cls is None or cls.build is not Layer.build or cls.bind is not Layer.bind
+
+
+def make(spec: LayerSpec, dialect: int, weights: list[Tensor] | Weights) -> Any:
     """The layer, or the nested Network, of one LayerSpec."""
-    if spec.model:
-        return Network(spec.model, nested(spec.model, tensors))
+    if spec.model is not None and isinstance(weights, dict):
+        return Network(spec.model, weights)
     cls: type[Layer] | None = LAYERS.get(spec.class_name)
     if cls is None:
         raise ConfigError(
             f"unknown layer {spec.class_name!r} ({spec.name!r}, Keras {dialect} dialect); "
             f'register it with @webkeras.layer("{spec.class_name}")'
         )
-    values = [Value(t.shape, constant=t, name=f"{spec.name}/{t.name}") for t in tensors]
+    values = [Value(t.shape, constant=t, name=f"{spec.name}/{t.name}") for t in weights if isinstance(t, Tensor)]
     return cls({**spec.config, "name": spec.name}, dialect, values)
-
-
-def nested(spec: Spec, tensors: list[Tensor]) -> Weights:
-    """A nested model's weights by its layers: by name where the names say so.
-
-    Raises WeightsError where a weight's name belongs to none of its layers.
-    """
-    out: Weights = {}
-    for t in tensors:
-        owner = next((s.name for s in spec.layers if s.name in t.name.split("/")), None)
-        if owner is None:
-            raise WeightsError(f"model {spec.name!r}: weight {t.name!r} belongs to none of its layers")
-        out.setdefault(owner, []).append(t)
-    return out
 
 
 def ordered(spec: Spec) -> list[tuple[str, int, Call]]:

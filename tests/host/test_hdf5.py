@@ -116,7 +116,7 @@ def test_groups_of_many_members(libver: str, count: int) -> None:
 
 
 @pytest.mark.parametrize("libver", VERSIONS)
-@pytest.mark.parametrize("count", [7, 9, 40, 300])
+@pytest.mark.parametrize("count", [7, 9, 100])
 def test_many_attributes(libver: str, count: int) -> None:
     def fill(h: h5py.File) -> None:
         for i in range(count):
@@ -140,7 +140,14 @@ CHUNKED = {
 def test_chunks_and_filters(libver: str, options: str) -> None:
     def fill(h: h5py.File) -> None:
         for i, (shape, chunks) in enumerate(
-            [((10,), (10,)), ((10,), (3,)), ((7, 9), (7, 9)), ((7, 9), (2, 4)), ((5, 6, 7), (2, 6, 3)), ((300, 5), (1, 5))]
+            [
+                ((10,), (10,)),
+                ((10,), (3,)),
+                ((7, 9), (7, 9)),
+                ((7, 9), (2, 4)),
+                ((5, 6, 7), (2, 6, 3)),
+                ((300, 5), (1, 5)),
+            ]
         ):
             for dtype in ("<f4", "|u1", "<f2"):
                 h.create_dataset(f"{i}{dtype}", data=numbers(shape, dtype), **{**CHUNKED[options], "chunks": chunks})
@@ -186,7 +193,7 @@ def test_lookups() -> None:
     assert "model_weights/a/b.c/d:0" in root
     assert "model_weights/a/b.c/d:0/e" not in root
     assert root.get("model_weights/q") is None
-    with pytest.raises(WeightsError, match="f.h5: / holds no 'q'"):
+    with pytest.raises(WeightsError, match=r"f\.h5: / holds no 'q'"):
         root["q"]
 
 
@@ -236,9 +243,11 @@ def test_refused_by_name(name: str, libver: str) -> None:
     assert "\n" not in str(e.value)
 
 
-@pytest.mark.parametrize("data", [b"", b"PK\x03\x04" + bytes(200), b"\x89HDF\r\n\x1a\n", b"\x89HDF\r\n\x1a\n" + bytes(40)])
+@pytest.mark.parametrize(
+    "data", [b"", b"PK\x03\x04" + bytes(200), b"\x89HDF\r\n\x1a\n", b"\x89HDF\r\n\x1a\n" + bytes(40)]
+)
 def test_what_is_no_hdf5_is_refused(data: bytes) -> None:
-    with pytest.raises(WeightsError, match="f.h5: "):
+    with pytest.raises(WeightsError, match=r"f\.h5: "):
         opened(data)
 
 
@@ -274,7 +283,7 @@ SMALL = {libver: written(small, libver) for libver in ("earliest", "v110")}
 
 
 @pytest.mark.parametrize("libver", SMALL)
-@settings(max_examples=400, deadline=2000)
+@settings(max_examples=150, deadline=2000)
 @given(st.data())
 def test_damaged_bytes_are_read_or_refused(libver: str, data: st.DataObject) -> None:
     raw = bytearray(SMALL[libver])

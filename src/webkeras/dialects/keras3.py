@@ -1,19 +1,18 @@
 """Keras 3: `inbound_nodes` are calls, {"args", "kwargs"}, and a graph holds operations beside layers.
 
-An operation (`keras.ops.relu(x)`, or `x + 1`) has its class's name, like a layer: `Add` is either. A `.keras` file tells
-them apart by module; in an `.h5` file there is none, but a layer has a dtype or can be trained, and an operation cannot.
+An operation (`keras.ops.relu(x)`, or `x + 1`) has its class's name, like a layer: `Add` is either. A `.keras` file
+tells them apart by module; an `.h5` file has none, but there a layer has a dtype or can be trained, an operation not.
 
 Source: keras/src/models/functional.py, keras/src/saving/serialization_lib.py
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from webkeras.dialects.reader import Reader, without_training
 from webkeras.errors import ConfigError
-from webkeras.spec import Call, LayerSpec, Ref, Spec
+from webkeras.spec import Call, LayerSpec, Ref, Spec, snake
 
 OPERATION = "Operation"
 
@@ -55,7 +54,7 @@ def value(x: Any) -> Any:
         return [value(v) for v in x]
     if not isinstance(x, dict):
         return x
-    kind, config = x.get("class_name"), x.get("config")
+    kind, config = x.get("class_name"), x.get("config") or {}
     if kind == "__keras_tensor__":
         layer, call, tensor = config["keras_history"]
         return Ref(layer, call, tensor)
@@ -68,13 +67,3 @@ def value(x: Any) -> Any:
     if kind == "__lambda__":
         raise ConfigError("a call holds a Python function; code in a file is never run")
     return {k: value(v) for k, v in x.items()}
-
-
-def snake(name: str) -> str:
-    """Keras' snake_case: the function of an operation's class, and the key of an object in a `.keras` file.
-
-    Source: keras/src/utils/naming.py:to_snake_case
-    """
-    name = re.sub(r"\W+", "", name)
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

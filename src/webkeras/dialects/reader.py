@@ -43,7 +43,9 @@ class Reader:
             return LayerSpec(class_name, text(name or nested.name), {}, model=nested, shared=shared)
         if not isinstance(config, dict):
             raise ConfigError(f"layer {name!r} ({class_name}) has no config")
-        return LayerSpec(class_name, text(name or config["name"]), config, shared=shared)
+        inner = config.get("layer")
+        wrapped = self.layer(inner).model if isinstance(inner, dict) and "class_name" in inner else None
+        return LayerSpec(class_name, text(name or config["name"]), config, model=wrapped, shared=shared)
 
     def sequential(self, config: Any) -> Spec:
         """A chain; the list of layers stood alone before Keras 2.2.3."""

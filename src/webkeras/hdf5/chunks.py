@@ -86,8 +86,10 @@ def joined(reader: Reader, name: str, shape: Shape, item: int, where: Layout, pi
         reader.damaged(f"{name} has {len(found)} chunks, its shape takes {len(expected)}")
     stored = sum(c[2] for c in found.values())
     limit = RATIO if any(f == GZIP for f, _ in filters) else 1
-    if stored > reader.buffer.nbytes or (stored + 64 * len(found)) * limit < total or any(
-        (c[2] + 64) * limit < piece for c in found.values()
+    if (
+        stored > reader.buffer.nbytes
+        or (stored + 64 * len(found)) * limit < total
+        or any((c[2] + 64) * limit < piece for c in found.values())
     ):
         reader.damaged(f"{name} stores {stored} bytes; they cannot hold its {total}")
     out = bytearray(total)
@@ -139,12 +141,12 @@ def _chunks(
     else:
         for record in tree_records(reader, where.address):
             c = Cursor(reader, record)
-            address = c.address()
+            at = c.address()
             width = len(record) - reader.offsets - 4 - 8 * len(chunk)
             nbytes, skipped = (c.uint(width), c.uint(4)) if filtered else (piece, 0)
-            if address is None:
+            if at is None:
                 reader.damaged(f"{name} lacks a chunk")
-            yield tuple(c.uint(8) * n for n in chunk), address, nbytes, skipped
+            yield tuple(c.uint(8) * n for n in chunk), at, nbytes, skipped
 
 
 def _fixed(reader: Reader, name: str, address: int, places: list[Shape], piece: int) -> Iterator[Chunk]:
@@ -167,9 +169,7 @@ def _fixed(reader: Reader, name: str, address: int, places: list[Shape], piece: 
         yield at, here, nbytes, skipped
 
 
-def _decoded(
-    reader: Reader, name: str, data: bytes, filters: list[tuple[int, int]], skipped: int, piece: int
-) -> bytes:
+def _decoded(reader: Reader, name: str, data: bytes, filters: list[tuple[int, int]], skipped: int, piece: int) -> bytes:
     """A chunk's elements: the filters undone, last first."""
     for i, (kind, parameter) in reversed(list(enumerate(filters))):
         if skipped >> i & 1:
