@@ -41,7 +41,7 @@ def relative(got: np.ndarray, want: np.ndarray) -> float:
 
 def test_answers_as_keras_does(golden):
     model, x, y = golden
-    assert relative(model.predict(x), y) < 1e-5
+    assert relative(model.predict(x), y) < 1e-4  # float32 through 53 layers, summed in another order than TensorFlow
 
 
 def test_answers_the_same_after_the_passes(golden):
