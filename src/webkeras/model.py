@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from webkeras import dialects
+from webkeras import files
 from webkeras.backends import Backend, Executable, choose
-from webkeras.errors import ConfigError, ShapeError, WebKerasError
+from webkeras.buffer import HostBuffer
+from webkeras.errors import ConfigError, ShapeError, WebKerasError, WeightsError
 from webkeras.lazy import np
 from webkeras.shapes import Shape, size
-from webkeras.spec import Spec
+from webkeras.spec import Spec, flat, replace
 from webkeras.trace import Network, input_shapes, output_names, resolved, stateful_batch
-from webkeras.weights import HostBuffer, Weights
-from webkeras.weights import read as read_weights
+from webkeras.weights import Stored, Weights
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Prepared:
 class Model:
     """A model bound to a backend. Graphs are made and kept per set of input shapes."""
 
-    def __init__(self, spec: Spec, weights: Weights, backend: Backend) -> None:
+    def __init__(self, spec: Spec, weights: Weights | Stored, backend: Backend) -> None:
         """Raises ConfigError or WeightsError where spec and weights do not fit."""
         self.spec, self.backend = spec, backend
         self.network = Network(spec, weights)
@@ -68,9 +68,9 @@ class Model:
     def predict(self, x: Any, batch_size: int | None = None) -> Any:
         """The outputs for x: arrays in, arrays out.
 
-        x is an array, or a list or dict (by input name) of several; a single output comes as an array, several as a
-        list in the model's order. Every array carries the batch axis. A stateful model takes samples in batches of the
-        size its file names, unless told otherwise, and carries its states from batch to batch and call to call.
+        x is an array, or a list or dict (by input name) of several; a single output comes as an array, several as the
+        model nests them in lists and dicts. Every array carries the batch axis. A stateful model takes samples in
+        batches of the size its file names, unless told otherwise, and carries its states from call to call.
         Raises ShapeError, naming the input.
         """
         arrays = {k: np.ascontiguousarray(a, "float32") for k, a in self._named(x).items()}
@@ -81,9 +81,7 @@ class Model:
         batch_size = batch_size or stateful_batch(self.spec)
         if batch_size is None or batch_size >= n:
             return self._unnamed(self._predict(arrays))
-        parts = [
-            self._predict({k: a[i : i + batch_size] for k, a in arrays.items()}) for i in range(0, n, batch_size)
-        ]
+        parts = [self._predict({k: a[i : i + batch_size] for k, a in arrays.items()}) for i in range(0, n, batch_size)]
         return self._unnamed({k: np.concatenate([p[k] for p in parts]) for k in parts[0]})
 
     async def predict_async(self, x: Any) -> Any:
@@ -163,7 +161,10 @@ class Model:
         """Inputs by name, from an array, a list or a dict."""
         names = [i.name for i in self.inputs]
         if isinstance(x, Mapping):
-            given = {"input": x["input"]} if set(x) == {"input"} and len(names) == 1 else dict(x)
+            given = dict(x)
+            if isinstance(self.spec.takes, dict) and set(given) == set(self.spec.takes):
+                takes = [(r, v, given[k]) for k, v in self.spec.takes.items() for r in flat(v)]
+                given = {r.layer: a if r is v else a[flat(v).index(r)] for r, v, a in takes}
             if set(given) == {"input"} and names != ["input"]:
                 given = {names[0]: given["input"]}
         else:
@@ -174,8 +175,9 @@ class Model:
         return {k: given[k] for k in names}
 
     def _unnamed(self, y: Mapping[str, Any]) -> Any:
-        outs = [y[name] for name in output_names(self.spec)]
-        return outs[0] if len(outs) == 1 else outs
+        """Outputs as the file nests them: one, a list, or a dict."""
+        arrays = {r: y[name] for r, name in zip(self.spec.outputs, output_names(self.spec), strict=True)}
+        return replace(self.spec.gives, arrays.__getitem__)
 
     def summary(self) -> str:
         """Every layer with its class and what it reads."""
@@ -215,26 +217,30 @@ def load_model(
     backend: str = "auto",
     keras_version: str | None = None,
 ) -> Model:
-    """A model from an architecture file (path, or its bytes) and the encoder's weights and metadata.
+    """A model from what Keras saved (`.keras`, `.h5`), or from its JSON and weights: the encoder's with their metadata,
+    `.weights.h5`, or those of a whole model's file. Each is a path, or the file's bytes.
 
+    `keras_version` says which Keras wrote a file that does not say so itself.
     Raises ConfigError, WeightsError or NoBackend; nothing is half loaded.
     """
-    spec = dialects.read(_bytes(source).decode(), _name(source, "model"), keras_version)
-    if (weights is None) != (metadata is None):
-        raise ConfigError("load_model: weights and metadata belong together; give both or neither")
-    found: Weights = {}
-    if weights is not None and metadata is not None:
-        buffer = HostBuffer(_bytes(weights))
-        found = read_weights(_bytes(metadata).decode(), buffer, _name(weights, "weights"))
+    if metadata is not None and weights is None:
+        raise ConfigError("load_model: metadata come with weights; give both or neither")
+    spec, found = files.open_model(
+        _file(source, "model"),
+        None if weights is None else _file(weights, "weights"),
+        None if metadata is None else _file(metadata, "metadata"),
+        keras_version,
+    )
     return Model(spec, found, choose(backend))
 
 
-def _bytes(source: str | Path | bytes) -> bytes:
-    return source if isinstance(source, bytes) else Path(source).read_bytes()
-
-
-def _name(source: str | Path | bytes, what: str) -> str:
-    return what if isinstance(source, bytes) else Path(source).name
+def _file(source: str | Path | bytes, what: str) -> files.File:
+    if isinstance(source, bytes):
+        return files.File(HostBuffer(source), what)
+    try:
+        return files.File(HostBuffer(Path(source).read_bytes()), Path(source).name)
+    except OSError as e:
+        raise (ConfigError if what == "model" else WeightsError)(f"{source}: cannot be read ({e.strerror})") from None
 
 
 def check_sizes(shapes: Mapping[str, Shape], lengths: Mapping[str, int]) -> None:

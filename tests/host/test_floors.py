@@ -10,12 +10,13 @@ PACKAGE = ROOT / "src/webkeras"
 
 # From the ground up. A room (a module, or a folder with all in it) knows the floors below it, not its neighbours.
 FLOORS = [
-    {"errors", "lazy", "version"},
+    {"errors", "lazy", "buffer", "version"},
     {"shapes", "expr", "text"},
-    {"graph", "format", "spec"},
+    {"graph", "format", "spec", "hdf5"},
     {"ops", "weights", "dialects"},
-    {"layers", "passes", "plan"},
+    {"layers", "passes", "plan", "matching"},
     {"trace", "backends", "fetch"},
+    {"files"},
     {"model"},
     {"page"},
     {"__init__"},
