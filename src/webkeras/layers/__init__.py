@@ -13,6 +13,7 @@ from webkeras.layers import (
     recurrent,
     regularization,
     reshaping,
+    spectrogram,
     wrapper,
 )
 from webkeras.layers.base import LAYERS, Layer, key, layer, make
@@ -35,5 +36,6 @@ __all__ = [
     "recurrent",
     "regularization",
     "reshaping",
+    "spectrogram",
     "wrapper",
 ]
