@@ -158,6 +158,9 @@ class Layer:
             kwargs["mask"] = mask
         try:
             with recording(str(self)):
+                if self.rank and len(xs[0].shape) != self.rank + 2:
+                    axes = f"{self.rank + 2} axes: batch, {self.rank} in space, channels"
+                    raise ShapeError(f"the input is {tuple(xs[0].shape)}; expected {axes}")
                 self.bind(*xs)
                 y = self.call(*xs, **kwargs)
                 out = None if self.mask == "stop" or not xs else self.compute_mask(xs[0], mask)
