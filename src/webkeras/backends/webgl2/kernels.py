@@ -8,6 +8,7 @@ from webkeras import ops
 from webkeras.backends.webgl2 import movement
 from webkeras.backends.webgl2.epilogue import epilogue
 from webkeras.backends.webgl2.layout import Tile, lanes
+from webkeras.backends.webgl2.winograd import pays, winograd
 from webkeras.errors import BackendError
 from webkeras.graph import Node, Value
 from webkeras.shapes import Shape, size
@@ -88,6 +89,8 @@ def conv(planner: Any, node: Node) -> None:
     plain = size(kernel) == 1 and all(s == 1 for s in node.attrs["strides"]) and not any(map(any, node.attrs["pads"]))
     if groups == 1 and plain:
         return product(planner, node, (1, 1))
+    if planner.limits.winograd and pays(planner, node):
+        return winograd(planner, node)
     layout = planner.tile(node.out)
     params, defines = windows(planner, node, tuple(kernel), layout)
     inputs = {"x_": planner.get(x)}

@@ -16,6 +16,7 @@ class Limits:
     max_size: int = 8192
     lanes: int = 8
     samplers: int = 16
+    winograd: bool = True
 
 
 NEVER = 1 << 24  # larger than any coordinate: a side that is not folded
