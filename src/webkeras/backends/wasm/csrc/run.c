@@ -1,4 +1,4 @@
-/* One call runs a whole program. */
+/* One call runs a whole program; workers sleep until there is one. */
 #include "wk.h"
 
 static void one(Run *r, const int32_t *p) {
@@ -19,23 +19,44 @@ static void one(Run *r, const int32_t *p) {
   }
 }
 
-/* All threads meet here. `meeting` counts arrivals; nobody sleeps, the next instruction is microseconds away. */
-static void meet(int32_t *meeting, int threads, int32_t *round) {
-  *round += threads;
-  __atomic_fetch_add(meeting, 1, __ATOMIC_ACQ_REL);
-  while (__atomic_load_n(meeting, __ATOMIC_ACQUIRE) - *round < 0) {
+/* All threads meet here: the last to arrive begins the next round. Nobody sleeps, the next instruction is microseconds away. */
+static void meet(Shared *s, int threads) {
+  int32_t round = __atomic_load_n(&s->round, __ATOMIC_ACQUIRE);
+  if (__atomic_add_fetch(&s->arrived, 1, __ATOMIC_ACQ_REL) == threads) {
+    __atomic_store_n(&s->arrived, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->round, round + 1, __ATOMIC_RELEASE);
+  } else {
+    while (__atomic_load_n(&s->round, __ATOMIC_ACQUIRE) == round) {
+    }
   }
 }
 
-/* Every thread calls this with the same program, its own scratch and its number. `shared` holds a count of arrivals and then a
-   counter for every instruction, all zero at the start. */
-EXPORT("run") void run(const int32_t *program, float *base, float *scratch, int thread, int threads, int32_t *shared) {
-  Run r = {base, scratch, thread, threads, shared, 0};
-  int32_t round = 0;
-  for (; program[0] != END; program += program[1]) {
-    r.tasks++;
+/* Every thread calls this with the same program, its own scratch and its number. */
+EXPORT("run") void run(const int32_t *program, float *base, float *scratch, int thread, int threads, Shared *shared) {
+  Run r = {base, scratch, thread, threads, shared->tasks, 0};
+  for (; program[0] != END; program += program[1], r.tasks++) {
     r.next = 0;
     one(&r, program);
-    if (threads > 1) meet(shared, threads, &round);
+    if (threads > 1) meet(shared, threads);
   }
 }
+
+#ifdef __wasm__
+/* Wake the workers for a program of `count` instructions and do this thread's part of it. */
+EXPORT("run_all") void run_all(const int32_t *program, int count, float *base, float *scratch, int threads, Shared *shared) {
+  for (int i = 0; i < count; i++) shared->tasks[i] = 0;
+  __atomic_add_fetch(&shared->call, 1, __ATOMIC_ACQ_REL);
+  __builtin_wasm_memory_atomic_notify(&shared->call, (unsigned)threads);
+  run(program, base, scratch, 0, threads, shared);
+}
+
+/* A worker's life: run the program once for every call, from call number `seen` on, until a call says stop. */
+EXPORT("serve") void serve(const int32_t *program, float *base, float *scratch, int thread, int threads, Shared *shared, int32_t seen) {
+  for (;; seen++) {
+    for (int i = 0; __atomic_load_n(&shared->call, __ATOMIC_ACQUIRE) == seen; i++)
+      if (i > 20000) __builtin_wasm_memory_atomic_wait32(&shared->call, seen, -1);
+    if (__atomic_load_n(&shared->stop, __ATOMIC_ACQUIRE)) return;
+    run(program, base, scratch, thread, threads, shared);
+  }
+}
+#endif

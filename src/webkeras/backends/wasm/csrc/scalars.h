@@ -43,7 +43,7 @@ INLINE f4 vexpm1(f4 x) {
 /* log(m 2^e) = e ln 2 + 2 atanh((m - 1) / (m + 1)), 1/sqrt 2 <= m < sqrt 2. */
 INLINE f4 vlog(f4 x) {
   i4 tiny = x < 1.17549435e-38f;
-  f4 v = choose(tiny, x * 8388608.f, x);
+  f4 v = above(choose(tiny, x * 8388608.f, x), splat(1e-38f));
   i4 bits = (i4)v - 0x3f3504f3;
   i4 e = bits >> 23;
   f4 m = (f4)((bits & 0x7fffff) + 0x3f3504f3), k = vfloat(e) - choose(tiny, splat(23.f), splat(0));
@@ -134,6 +134,6 @@ INLINE float one_pow(float x, float y) {
       result = v * scale.d;
     }
   }
-  return (float)(x < 0 && odd ? -result : result);
+  return (float)(__builtin_signbit(x) && odd ? -result : result);
 }
 #endif
