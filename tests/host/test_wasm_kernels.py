@@ -327,7 +327,7 @@ def test_c_and_python_agree_on_the_program() -> None:
                 fields.extend(structs[kind] if kind in structs else [plain])
         structs[name] = fields
     owner = {"CONV": "Window", "DEPTHWISE": "Window", "WINOGRAD": "Window", "POOL": "Window", "GEMM": "Gemm", "PACK": "Pack", "WINOGRAD_PACK": "Pack"}
-    owner |= {"MAP": "Map", "REDUCE": "Reduce", "SOFTMAX": "Reduce", "COPY": "Copy", "FILL": "Fill", "TAKE": "Take"}
+    owner |= {"SCAN": "Scan", "MAP": "Map", "REDUCE": "Reduce", "SOFTMAX": "Reduce", "COPY": "Copy", "FILL": "Fill", "TAKE": "Take"}
     assert {op: structs[s][2:] for op, s in owner.items()} == program.FIELDS
     assert re.findall(r"enum \{ (END.*?), OPS \}", text)[0].split(", ") == program.OPS
     functions = re.findall(r"enum \{ (ADD.*?) \}", (machine.CSRC / "map.c").read_text())[0].lower().split(", ")
@@ -339,3 +339,50 @@ def test_c_and_python_agree_on_the_program() -> None:
 def test_what_has_no_kernel_is_refused_by_name() -> None:
     with pytest.raises(BackendError, match=r"wasm backend takes 6"):
         layout(Graph(i := {"a": Value((2,) * 8), "b": Value((2, 1) * 4)}, {"y": i["a"] + i["b"]}))
+
+
+TANH, SIGMOID = ("tanh", 0), ("sigmoid", 0)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(("n", "t", "u"), [(1, 5, 8), (3, 4, 5), (2, 1, 13)])
+def test_recurrent(reverse: bool, n: int, t: int, u: int) -> None:
+    """Whole recurrent layers as scans, masked too, and with the kernel computed rather than given."""
+    kernels_ = {k: array(u, k * u) for k in (1, 3, 4)}
+    bias = array(u)
+
+    def lstm(x: Any, h: Any, c: Any, m: Any) -> Any:
+        mask = ops.less(0.0, m)
+        args = {"activation": TANH, "recurrent_activation": SIGMOID, "reverse": reverse}
+        return (*ops.lstm(x, kernels_[4], h, c, **args), *ops.lstm(x, kernels_[4], h, c, mask, **args, zero=True))
+
+    def gru(x: Any, h: Any, r: Any) -> Any:
+        args = {"activation": TANH, "recurrent_activation": SIGMOID, "reverse": reverse}
+        after = ops.gru(x, kernels_[3], h, bias, reset_after=True, **args)
+        return (*after, *ops.gru(x, r * 0.5, h, reset_after=False, **args))
+
+    check(lstm, (n, t, 4 * u), (n, u), (n, u), (n, t), expect="SCAN")
+    check(gru, (n, t, 3 * u), (n, u), (u, 3 * u), expect="SCAN")
+    check(lambda x, h: ops.simple_rnn(x, kernels_[1], h, activation=TANH, reverse=reverse), (n, t, u), (n, u), expect="SCAN")
+
+
+def test_scan_whose_states_change_places() -> None:
+    def build(x: Any, a: Any, b: Any) -> Any:
+        states, ys = ops.scan(lambda s, x: ([s[1], s[0]], [x[0] + s[0], s[1]]), [a, b], [x])
+        return (*states, *ys)
+
+    check(build, (2, 5, 3), (2, 3), (2, 3))
+
+
+def test_scan_over_images() -> None:
+    w = array(3, 3, 4, 4) / 6
+
+    def build(x: Any, h: Any) -> Any:
+        def step(s: Any, x: Any) -> Any:
+            y = ops.tanh(x[0] + ops.conv(s[0], w, strides=(1, 1), pads=((1, 1), (1, 1))))
+            return [y], [ops.reduce(y, fn="max", axes=(1, 2))]
+
+        states, ys = ops.scan(step, [h], [x])
+        return (*states, *ys)
+
+    check(build, (2, 3, 5, 6, 4), (2, 5, 6, 4), threads=2)

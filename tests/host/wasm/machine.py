@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from webkeras.backends.wasm.plan import END, layout
-from webkeras.backends.wasm.program import Instruction
+from webkeras.backends.wasm.plan import layout
+from webkeras.backends.wasm.program import END, Instruction
 from webkeras.graph import Graph
 
 HERE = Path(__file__).parent
@@ -58,7 +58,7 @@ def run(graph: Graph, feeds: Mapping[str, np.ndarray], threads: int = 1, sanitiz
             if waiting.pop(id(s), None) and s.constant is not None:
                 load(at.at(s), s.constant.array())
         program = [*instruction.words(at.at), *END]
-        touched = {id(s): s for s in (*instruction.reads, instruction.writes)}.values()
+        touched = {id(s): s for s in (*instruction.reads, *instruction.writes)}.values()
         ranges = [v for s in touched for v in (at.at(s), s.size)]
         script.append(words(2, instruction.scratch, threads, len(program), *program, len(ranges) // 2, *ranges))
 

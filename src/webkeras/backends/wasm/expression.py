@@ -139,7 +139,7 @@ def lower_map(e: Expr, inputs: dict[int, Input], dst: Store, dims: list[int], la
     fields = {"dst": dst, "size": size, "inputs": len(used), "literals": len(literals), "code": code, "registers": count, "dims": dims}
     reads = tuple(s for s, _, _ in (inputs[k] for k in used) if isinstance(s, Store))
     scratch = (count + len(used)) * TILE + 4 + 4 * len(literals)
-    return Instruction("MAP", fields, reads, dst, scratch, layer, tail=tail)
+    return Instruction("MAP", fields, reads, (dst,), scratch, layer, tail=tail)
 
 
 def _row_major(dims: list[int]) -> list[int]:

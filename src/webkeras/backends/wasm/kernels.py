@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from webkeras.backends.wasm.expression import epilogue, lower_map, readable
@@ -29,12 +30,14 @@ class Builder:
         self.always: list[Instruction] = []
         self.stores: dict[int, Store] = {}  # by id of the Value
         self._packed: dict[Any, Store] = {}
-        self._target = self.always
+        self._outside: dict[int, tuple[Value, list[Instruction]]] = {}  # of a scan: what a body's input stands for, and where that is made
+        self._current = self.always  # what depends on inputs goes here: the program, or the body of a scan
+        self._target = self._current
         self._layer = ""
 
     def lower(self, node: Node) -> None:
         """Emit the node; BackendError, naming its layer, where there is no kernel for it."""
-        self._target = self.once if all(v.is_constant for v in node.outs) else self.always
+        self._target = self.once if all(v.is_constant for v in node.outs) else self._current
         self._layer = node.layer
         if node.op not in LOWER:
             raise BackendError(f"{node.layer or 'the model'}: the wasm backend has no kernel for {node.op!r}; use another backend")
@@ -42,29 +45,62 @@ class Builder:
 
     def store(self, v: Value) -> Store:
         """Where a value lies."""
+        v, _ = self.source(v)
         if id(v) not in self.stores:
             self.stores[id(v)] = Store(v.size, v.constant, v.name)
         return self.stores[id(v)]
 
-    def emit(self, op: str, reads: Sequence[Operand], writes: Store, *, scratch: int = 0, map: Instruction | None = None, **fields: Any) -> None:
+    def source(self, v: Value) -> tuple[Value, list[Instruction]]:
+        """What a value captured by a scan's body is outside, and the program that makes it; any other value as it is."""
+        where = self._current
+        while id(v) in self._outside:
+            v, where = self._outside[id(v)]
+        return v, where
+
+    def emit(self, op: str, reads: Sequence[Operand], writes: Store, *, scratch: int = 0, map: Instruction | None = None, moves: dict[str, int] | None = None, **fields: Any) -> None:
         """Append an instruction. `reads` are for the planner: what must be alive while it runs."""
         stores = tuple(r if isinstance(r, Store) else r.store for r in reads if not isinstance(r, int))
         if map is not None:
             stores, scratch = (*stores, *map.reads), max(scratch, map.scratch)
-        self._target.append(Instruction(op, fields, stores, writes, scratch, self._layer, map))
+        self._target.append(Instruction(op, fields, stores, (writes,), scratch, self._layer, map, moves=moves or {}))
 
     def emit_map(self, instruction: Instruction) -> None:
         """Append a MAP made elsewhere."""
         self._target.append(instruction)
 
+    @contextmanager
+    def inside(self, captured: dict[Value, Value]) -> Iterator[list[Instruction]]:
+        """What is lowered in here goes into the body of a scan, the list that comes with it."""
+        outer, body = self._current, []
+        for v, source in captured.items():
+            self._outside[id(v)] = (source, outer)
+        self._current = self._target = body
+        yield body
+        self._current = self._target = outer
+
+    def resume(self, node: Node) -> None:
+        """What follows belongs to this node again."""
+        self._target, self._layer = self._current, node.layer
+
+    def emit_scan(self, node: Node, steps: int, body: list[Instruction]) -> None:
+        """Append a SCAN; all that its body touches lives as long as it runs."""
+        touched = {id(s): s for i in body for s in i.writes}
+        reads = {id(s): s for i in body for s in i.reads if id(s) not in touched}
+        moving, scratch = sum(len(i.moves) for i in body), max((i.scratch for i in body), default=0)
+        writes = tuple(touched.values())
+        self._target.append(
+            Instruction("SCAN", {"steps": steps, "moving": moving}, (*reads.values(), *writes), writes, scratch, node.layer, body=body)
+        )
+
     def packed(self, w: Value, op: str, **layout: Any) -> Store:
         """w packed for a product, once where w is constant (however often it is used)."""
+        w, where = self.source(w)
         key = (id(w), op, *sorted(layout.items()))
         if key not in self._packed:
             step = layout["taps"] * layout["c"] * _panels(layout["f"])
             layout = {"count": 1, "src_step": 0, "dst_step": layout["c"] * _panels(layout["f"]) if op == "WINOGRAD_PACK" else step, **layout}
             out = Store(36 * layout["dst_step"] if op == "WINOGRAD_PACK" else layout["count"] * step)
-            target, self._target = self._target, self.once if w.is_constant else self._target
+            target, self._target = self._target, self.once if w.is_constant else where
             self.emit(op, [self.store(w)], out, src=self.store(w), dst=out, **layout)
             self._target = target
             self._packed[key] = out
@@ -108,7 +144,7 @@ def conv(b: Builder, node: Node) -> None:
         return
     cg, fg = c // groups, f // groups
     layout = {"taps": taps, "c": cg, "tap_step": cg * f, "c_step": f, "f_step": 1}
-    if block := _winograd_block(fields, w):
+    if block := _winograd_block(fields, b.source(w)[0]):
         packed = b.packed(w, "WINOGRAD_PACK", f=f, **layout)
         fields["fn"] = block
         b.emit("WINOGRAD", [src, packed, *extra], dst, scratch=36 * block * (c + f), map=chain, src=src, weights=packed, dst=dst, **fields, **end)
@@ -238,7 +274,16 @@ def softmax(b: Builder, node: Node) -> None:
         b.emit("SOFTMAX", [src], dst, src=src, dst=dst, outer=x.size // r, r=r, inner=1, fn=0)
 
 
-def _copy(b: Builder, node: Node, src: Operand, dst: Operand, dims: Sequence[int], steps: Sequence[int], to: Sequence[int] | None = None) -> None:
+def _copy(
+    b: Builder,
+    node: Node,
+    src: Operand,
+    dst: Operand,
+    dims: Sequence[int],
+    steps: Sequence[int],
+    to: Sequence[int] | None = None,
+    moves: dict[str, int] | None = None,
+) -> None:
     """Copy dims elements; steps are strides in src, `to` those in dst (row-major of dims if not given)."""
     if to is None:
         to = _strides(tuple(dims), len(dims))
@@ -247,7 +292,7 @@ def _copy(b: Builder, node: Node, src: Operand, dst: Operand, dims: Sequence[int
     dims, steps, to = [dims[i] for i in order], [steps[i] for i in order], [to[i] for i in order]
     target = dst.store if isinstance(dst, Part) else dst
     assert isinstance(target, Store)
-    b.emit("COPY", [src], target, src=src, dst=dst, dims=dims, to=to, **{"from": steps})
+    b.emit("COPY", [src], target, src=src, dst=dst, moves=moves, dims=dims, to=to, **{"from": steps})
 
 
 def transpose(b: Builder, node: Node) -> None:
@@ -295,6 +340,43 @@ def reshape(b: Builder, node: Node) -> None:
     b.stores[id(node.out)] = b.store(node.inputs[0])
 
 
+def scan(b: Builder, node: Node) -> None:
+    """States are copied in, the body runs on them in place, and they are copied out at the end."""
+    body, n, n_xs = node.attrs["body"], node.attrs["n_init"], node.attrs["n_xs"]
+    inner, outs = list(body.inputs.values()), list(body.outputs.values())
+    init, xs = node.inputs[:n], node.inputs[n : n + n_xs]
+    steps, last = xs[0].shape[1], xs[0].shape[1] - 1 if node.attrs["reverse"] else 0
+    states = [b.store(v) for v in inner[:n]]
+    for v, state in zip(init, states, strict=True):
+        _copy(b, node, b.store(v), state, [v.size], [1])
+    with b.inside(dict(zip(inner[n + n_xs :], node.inputs[n + n_xs :], strict=True))) as instructions:
+
+        def slices(v: Value) -> tuple[int, list[int], list[int]]:
+            size_ = size(v.shape[2:])
+            return size_ if last == 0 else -size_, [v.shape[0], size_], [v.shape[1] * size_, 1]
+
+        for v, x in zip(inner[n : n + n_xs], xs, strict=True):
+            step, dims, strides = slices(x)
+            _copy(b, node, Part(b.store(x), last * dims[1]), b.store(v), dims, strides, moves={"src": step})
+        for each in body.nodes():
+            b.lower(each)
+        b.resume(node)
+        for y, stack in zip(outs[n:], node.outs[n:], strict=True):
+            step, dims, strides = slices(stack)
+            _copy(b, node, b.store(y), Part(b.store(stack), last * dims[1]), dims, [dims[1], 1], strides, moves={"dst": step})
+        new = [b.store(v) for v in outs[:n]]
+        for i, (s, state) in enumerate(zip(new, states, strict=True)):
+            if s in states and s is not state:  # states that change places: through copies
+                new[i] = Store(s.size)
+                _copy(b, node, s, new[i], [s.size], [1])
+        for s, state in zip(new, states, strict=True):
+            if s is not state:
+                _copy(b, node, s, state, [s.size], [1])
+    b.emit_scan(node, steps, instructions)
+    for state, v in zip(states, node.outs[:n], strict=True):
+        _copy(b, node, state, b.store(v), [v.size], [1])
+
+
 LOWER: dict[str, Callable[[Builder, Node], None]] = {
     "conv": conv,
     "conv_transpose": conv_transpose,
@@ -309,4 +391,5 @@ LOWER: dict[str, Callable[[Builder, Node], None]] = {
     "concat": concat,
     "take": take,
     "reshape": reshape,
+    "scan": scan,
 }

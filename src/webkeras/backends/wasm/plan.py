@@ -7,14 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from webkeras.backends.wasm.kernels import EPILOGUES, NATIVE, Builder, readable
-from webkeras.backends.wasm.program import Instruction, Store
+from webkeras.backends.wasm.program import END, Instruction, Store
 from webkeras.errors import BackendError
 from webkeras.graph import Constant, Graph
 from webkeras.passes import expand, fold, fuse
 
 LIMIT = 2**30 - 2**22  # floats: a WebAssembly memory of 4 GiB, and room for programs and stacks
 ALIGN = 16  # floats, a cache line
-END = [0, 2]
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def layout(graph: Graph, gap: int = 0) -> Layout:
     inputs = {k: b.store(v) for k, v in graph.inputs.items()}
     outputs = {k: b.store(v) for k, v in graph.outputs.items()}
     reads = [s for i in b.always for s in i.reads] + list(outputs.values())
-    made = {id(i.writes) for i in b.always} | {id(s) for s in inputs.values()}
+    made = {id(s) for i in b.always for s in i.writes} | {id(s) for s in inputs.values()}
     addresses: dict[int, int] = {}
     top = 0
     for s in reads:
@@ -149,7 +148,7 @@ def _place(
     for s in first:
         seen(s, -1)
     for i, instruction in enumerate(program):
-        for s in (*instruction.reads, instruction.writes):
+        for s in (*instruction.reads, *instruction.writes):
             seen(s, i)
     for s in last:
         seen(s, len(program))

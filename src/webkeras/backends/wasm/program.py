@@ -10,7 +10,9 @@ from typing import Any
 
 from webkeras.graph import Constant
 
-OPS = "END CONV DEPTHWISE WINOGRAD GEMM PACK WINOGRAD_PACK POOL MAP REDUCE SOFTMAX COPY FILL TAKE".split()
+OPS = "END CONV DEPTHWISE WINOGRAD GEMM PACK WINOGRAD_PACK POOL MAP REDUCE SOFTMAX COPY FILL TAKE SCAN".split()
+
+END = [0, 2]
 
 EPILOGUE = "bias residual low:f high:f map"
 WINDOW = f"src weights dst n c f groups in*3 out*3 kernel*3 stride*3 dilation*3 before*3 fn {EPILOGUE}"
@@ -34,6 +36,7 @@ FIELDS: dict[str, list[str]] = {
         "COPY": "src dst dims*6 from*6 to*6",
         "FILL": "dst size value:f",
         "TAKE": "src rows dst outer n inner count",
+        "SCAN": "steps moving",
     }.items()
 }
 
@@ -66,11 +69,13 @@ class Instruction:
     op: str
     fields: Mapping[str, Any]
     reads: tuple[Store, ...]
-    writes: Store
+    writes: tuple[Store, ...]
     scratch: int = 0  # floats every thread needs
     layer: str = ""
     map: Instruction | None = None
     tail: list[Word] = field(default_factory=list)  # what follows the fields of a MAP
+    body: list[Instruction] = field(default_factory=list)  # of a SCAN
+    moves: dict[str, int] = field(default_factory=dict)  # in a body: by how much a field grows with every step
 
     def words(self, address: Callable[[Store], int]) -> list[int]:
         """The instruction as the kernels read it."""
@@ -82,6 +87,8 @@ class Instruction:
             out.extend(value if count else [float(value) if kind else value])
         out.extend(self.tail)
         words = [_word(w, address) for w in out]
+        if self.op == "SCAN":
+            words += self._body(address)
         if self.map is not None:
             words.extend(self.map.words(address))
         words[1] = len(words)
@@ -89,6 +96,15 @@ class Instruction:
 
     def _map_at(self) -> int:
         return 0 if self.map is None else 2 + sum(int(s.partition("*")[2] or 1) for s in FIELDS[self.op])
+
+    def _body(self, address: Callable[[Store], int]) -> list[int]:
+        moving: list[int] = []
+        words: list[int] = []
+        for i in self.body:
+            for name, step in i.moves.items():
+                moving += [len(words) + 2 + FIELDS[i.op].index(name), step]  # fields before src and dst are single words
+            words += i.words(address)
+        return moving + words + END
 
     def __str__(self) -> str:
         shown = {k: v for k, v in self.fields.items() if isinstance(v, list) or (isinstance(v, int) and v >= 0)}

@@ -4,7 +4,7 @@
 #define PROGRAM_H
 #include <stdint.h>
 
-enum { END, CONV, DEPTHWISE, WINOGRAD, GEMM, PACK, WINOGRAD_PACK, POOL, MAP, REDUCE, SOFTMAX, COPY, FILL, TAKE, OPS };
+enum { END, CONV, DEPTHWISE, WINOGRAD, GEMM, PACK, WINOGRAD_PACK, POOL, MAP, REDUCE, SOFTMAX, COPY, FILL, TAKE, SCAN, OPS };
 
 enum { R_SUM, R_MAX, R_MIN, R_PROD };  /* Reduce.fn */
 enum { P_MAX, P_MEAN };                /* Pool.fn */
@@ -88,5 +88,11 @@ typedef struct {
   int32_t op, words;
   int32_t src, rows, dst, outer, n, inner, count;
 } Take;
+
+/* SCAN: `moving` pairs (a word of the body, by how much it grows with every step), then the body, a program of its own with its END. */
+typedef struct {
+  int32_t op, words;
+  int32_t steps, moving;
+} Scan;
 
 #endif

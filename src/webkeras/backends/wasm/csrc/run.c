@@ -1,6 +1,8 @@
 /* One call runs a whole program; workers sleep until there is one. */
 #include "wk.h"
 
+static void scan(Run *r, const Scan *s);
+
 static void one(Run *r, const int32_t *p) {
   switch (p[0]) {
     case CONV: conv(r, (const Window *)p); break;
@@ -16,7 +18,23 @@ static void one(Run *r, const int32_t *p) {
     case COPY: copy(r, (const Copy *)p); break;
     case FILL: fill(r, (const Fill *)p); break;
     case TAKE: take(r, (const Take *)p); break;
+    case SCAN: scan(r, (const Scan *)p); break;
   }
+}
+
+/* The body once for every step, by one thread: a step is too short to share. The moving words are put back at the end. */
+static void scan(Run *r, const Scan *s) {
+  if (r->thread) return;
+  int32_t *moving = (int32_t *)(s + 1), *body = moving + 2 * s->moving;
+  for (int i = 0; i < s->steps; i++) {
+    Run alone = {r->base, r->scratch, 0, 1, 0, 0};
+    for (const int32_t *p = body; p[0] != END; p += p[1]) {
+      alone.next = 0;
+      one(&alone, p);
+    }
+    for (int m = 0; m < s->moving; m++) body[moving[2 * m]] += moving[2 * m + 1];
+  }
+  for (int m = 0; m < s->moving; m++) body[moving[2 * m]] -= s->steps * moving[2 * m + 1];
 }
 
 /* All threads meet here: the last to arrive begins the next round. Nobody sleeps, the next instruction is microseconds away. */
