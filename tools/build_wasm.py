@@ -15,6 +15,7 @@ SOURCES = sorted((FOLDER / "csrc").glob("*.[ch]"))
 MODULES = {"kernels.wasm": [], "kernels_relaxed.wasm": ["-mrelaxed-simd"]}
 FLAGS = ["-target", "wasm32-freestanding", "-std=gnu11", "-O3", "-g0", "-s", "-nostdlib", "-fno-strict-aliasing", "-ffp-contract=off"]
 FLAGS += ["-msimd128", "-mbulk-memory", "-matomics", "-Wall", "-Wextra", "-Werror"]
+FLAGS += ["-mllvm", "-disable-lsr", "-fno-slp-vectorize", "-fno-vectorize"]  # its pointers lose what lets constant offsets fold into the loads
 LINK = ["-Wl,--no-entry", "-Wl,--import-memory", "-Wl,--shared-memory", "-Wl,--max-memory=4294901760", "-Wl,-z,stack-size=65536"]
 LINK += ["-Wl,--export=__stack_pointer", "-Wl,--export=__heap_base"]
 LIMIT = 150_000  # bytes a module
