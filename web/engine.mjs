@@ -14,6 +14,8 @@ export class Engine {
   async boot() {
     const began = performance.now(), indexURL = new URL("pyodide/", this.base).href;
     await import(new URL("runner.js", this.base));
+    await import(new URL("machine.js", this.base));
+    globalThis.webkerasWasm.url = new URL("machine.js", this.base).href; // its workers' script
     const [{ loadPyodide }, snapshot] = await Promise.all([
       import(new URL("pyodide.mjs", indexURL)),
       fetch(new URL("snapshot.bin", indexURL)).then((r) => (r.ok ? r.arrayBuffer() : null), () => null),

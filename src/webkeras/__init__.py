@@ -20,9 +20,11 @@ def preload() -> None:
     import webkeras.backends.reference
     import webkeras.backends.webgl2.context
     import webkeras.page  # noqa: F401
+    from webkeras.backends.wasm import module
     from webkeras.backends.webgl2 import glsl
 
     glsl.preload()
+    module.preload()
 
 
 __version__ = "0.1.0"
