@@ -15,8 +15,9 @@ FLOORS = [
     {"graph", "format", "spec"},
     {"ops", "weights", "dialects"},
     {"layers", "passes", "plan"},
-    {"trace", "backends", "fetch"},
+    {"trace", "backends"},
     {"model"},
+    {"fetch"},
     {"page"},
     {"__init__"},
 ]
