@@ -5,7 +5,7 @@ import pytest_pyodide.runner
 
 from tools.browser import FLAGS, use_installed_driver
 
-pytest_plugins = ["tests.browser.pages"]
+pytest_plugins = ["tests.browser.pages", "tests.browser.site"]
 
 use_installed_driver()
 pytest_pyodide.get_global_config().set_flags("chrome", ["--js-flags=--expose-gc", *FLAGS])
