@@ -75,10 +75,9 @@ def save(model, name, scheme, told):
     folder = MODELS / name
     folder.mkdir(parents=True, exist_ok=True)
     root = Path(__file__).resolve().parents[2]
-    with tempfile.TemporaryDirectory() as temporary:
-        file = Path(temporary) / f"{name}.h5"
-        model.save(file, include_optimizer=False)
-        encoder = [sys.executable, root / "encoder/encoder.py"]
-        subprocess.run([*encoder, file, "-o", folder, "--quantize", scheme], check=True)
+    file = Path(tempfile.gettempdir()) / f"{name}.h5"
+    model.save(file, include_optimizer=False)
+    encoder = [root / ".venv/bin/python", root / "encoder/encoder.py"]  # newer than old Keras' Python; by ./build.sh
+    subprocess.run([*encoder, file, "-o", folder, "--quantize", scheme], check=True)
     (folder / "about.json").write_text(json.dumps(told, indent=1) + "\n")
     print(json.dumps(told))

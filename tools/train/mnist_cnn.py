@@ -38,8 +38,8 @@ moved = keras.Sequential(
     ]
 )
 model.compile(keras.optimizers.Adam(2e-3), "sparse_categorical_crossentropy", ["accuracy"])
-for epoch in range(16):
-    if epoch == 12:
+for epoch in range(12):
+    if epoch == 9:
         model.optimizer.learning_rate = 3e-4
     varied = np.concatenate([moved(x[i : i + 1000], training=True) for i in range(0, len(x), 1000)])
     model.fit(varied, y, batch_size=64, verbose=2)

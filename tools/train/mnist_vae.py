@@ -14,20 +14,19 @@ keras.utils.set_random_seed(3)
 
 encoder = keras.Sequential(
     [
-        layers.Conv2D(16, 3, 2, "same", activation="relu", input_shape=(28, 28, 1)),
-        layers.Conv2D(32, 3, 2, "same", activation="relu"),
-        layers.Flatten(),
+        layers.Flatten(input_shape=(28, 28, 1)),
+        layers.Dense(256, activation="relu"),
         layers.Dense(128, activation="relu"),
         layers.Dense(4),
     ]
 )
 decoder = keras.Sequential(
     [
-        layers.Dense(128, activation="relu", name="dense_1", input_shape=(2,)),
-        layers.Dense(7 * 7 * 24, activation="relu", name="dense_2"),
-        layers.Reshape((7, 7, 24), name="image"),
-        layers.Conv2DTranspose(24, 3, 2, "same", activation="relu", name="transposed_1"),
-        layers.Conv2DTranspose(16, 3, 2, "same", activation="relu", name="transposed_2"),
+        layers.Dense(64, activation="relu", name="dense_1", input_shape=(2,)),
+        layers.Dense(7 * 7 * 16, activation="relu", name="dense_2"),
+        layers.Reshape((7, 7, 16), name="image"),
+        layers.Conv2DTranspose(12, 3, 2, "same", activation="relu", name="transposed_1"),
+        layers.Conv2DTranspose(8, 3, 2, "same", activation="relu", name="transposed_2"),
         layers.Conv2D(1, 3, padding="same", activation="sigmoid", name="digit"),
     ],
     name="mnist_vae",
@@ -54,8 +53,8 @@ def step(batch):
     return loss
 
 
-for epoch in range(50):
-    if epoch == 40:
+for epoch in range(30):
+    if epoch == 24:
         optimizer.learning_rate = 4e-4
     order = np.random.permutation(len(x))
     losses = [float(step(x[order[i : i + 100]])) for i in range(0, len(x), 100)]
