@@ -5,6 +5,7 @@ import pytest_pyodide
 from pytest_pyodide.runner import NodeRunner, SeleniumChromeRunner
 
 from tests.browser.pages import address, chromium_driver, page  # noqa: F401 - fixtures, found here by their names
+from tests.browser.site import site  # noqa: F401
 from tools.browser import FLAGS, use_installed_driver
 
 use_installed_driver()

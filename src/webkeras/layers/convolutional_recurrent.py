@@ -25,8 +25,8 @@ class ConvLSTM(Recurrent, Window):
     """
 
     filters = key(whole, keras1="nb_filter")
-    activation = activation("tanh")
     recurrent_activation = activation("hard_sigmoid", keras1="inner_activation")
+    activation = activation("tanh")
 
     def build(self, x: Any, *_: Any) -> dict[str, Shape]:
         c, f, size = self.channels(first(x)[1:]), self.filters, self.kernel_size
