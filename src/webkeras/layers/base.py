@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -18,6 +19,8 @@ IGNORED = frozenset(
     "renorm renorm_clipping renorm_momentum fused virtual_batch_size adjustment synchronized".split()
 )
 TRAINING = ("_initializer", "_regularizer", "_constraint")  # how keys end that matter in training only
+#: The same in Keras 1, and sizes that the input tells.
+KERAS1 = re.compile(r"(\w+_)?init|dropout|input_dim|input_length|output_dtype")
 
 Spelling = str | tuple[str, ...]
 
@@ -116,7 +119,8 @@ class Layer:
                 raise ConfigError(f"{self}: config has no {e} (Keras {dialect} dialect)") from None
             except (TypeError, ValueError, ConfigError) as e:
                 raise ConfigError(f"{self}: config key {k.name!r}: {e}") from None
-        if unknown := sorted(k for k in set(config) - known if not k.endswith(TRAINING)):
+        known.update(k for k in config if k.endswith(TRAINING) or (dialect == 1 and KERAS1.fullmatch(k)))
+        if unknown := sorted(set(config) - known):
             raise ConfigError(f"{self}: config key {unknown[0]!r} is read by nobody (Keras {dialect} dialect)")
 
     @classmethod

@@ -25,8 +25,8 @@ class ConvLSTM(Recurrent, Window):
     """
 
     filters = key(whole, keras1="nb_filter")
-    activation = activation("tanh")
     recurrent_activation = activation("hard_sigmoid", keras1="inner_activation")
+    activation = activation("tanh")
 
     def build(self, x: Any, *_: Any) -> dict[str, Shape]:
         c, f, size = self.channels(first(x)[1:]), self.filters, self.kernel_size
@@ -34,6 +34,7 @@ class ConvLSTM(Recurrent, Window):
         return kernels | ({"bias": (4 * f,)} if self.use_bias else {})
 
     def canonical(self, arrays: list[Any]) -> list[Any]:
+        arrays = super().canonical(arrays)
         return joined(arrays, (0, 2, 1, 3)) if len(arrays) == 12 else arrays  # Keras 1, in the order i, c, f, o
 
     def states(self, x: Shape) -> list[Shape]:
