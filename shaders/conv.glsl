@@ -15,7 +15,7 @@ uniform sampler2DArray x_, w_;
 layout(std140) uniform Params {
   ivec3 x_tile;
   ivec3 size_in, size_out, kernel, strides, dilation, pads;
-  int out_c4, in_c4, in_c, group_f4, group_c4, w_fold;
+  int out_c4, in_c4, in_c, group_f4, group_c4;
   EXTRA_PARAMS
 };
 
@@ -28,15 +28,15 @@ layout(std140) uniform Params {
 #ifdef KW
 // Pixel j of the window lies PAD to the left of output pixel j: its layer and column are known up to the block.
 #define INSIDE(j) inside[j] = x + j - PAD >= 0 && x + j - PAD < size_in.z;
-#define LOAD(j) v[j] = inside[j] ? texelFetch(x_, ivec3(column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0) : vec4(0.0);
+#define LOAD(j) v[j] = inside[j] ? texelFetch(x_, AT(x_fold, column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0) : vec4(0.0);
 #define TAP(kx) k = tap + kx * in_c; m = mat4(WEIGHT(f4, k), WEIGHT(f4, k + 1), WEIGHT(f4, k + 2), WEIGHT(f4, k + 3)); WITH_LANE(MULTIPLY, kx)
 #else
 #define INSIDE(p) inside[p] = false;
-#define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = ix >= 0 && ix < size_in.z ? pixel(x_, x_tile, row, ix, i + first) : vec4(0.0);
+#define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = ix >= 0 && ix < size_in.z ? PIXEL(x_, x_fold, x_tile, row, ix, i + first) : vec4(0.0);
 #endif
 
 void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy);
+  HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4, block = x;
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);

@@ -14,7 +14,7 @@ uniform sampler2DArray x_, w_;
 layout(std140) uniform Params {
   ivec3 x_tile;
   ivec3 size_in, size_out, kernel, strides, dilation, pads;
-  int out_c4, w_fold;
+  int out_c4;
   EXTRA_PARAMS
 };
 
@@ -29,7 +29,7 @@ layout(std140) uniform Params {
 #ifdef MULTIPLIER
 #define LOAD(j) v[j] = inside[j] ? channels(row, x + j - PAD, f4) : vec4(0.0);
 #else
-#define LOAD(j) v[j] = inside[j] ? texelFetch(x_, ivec3(column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0) : vec4(0.0);
+#define LOAD(j) v[j] = inside[j] ? texelFetch(x_, AT(x_fold, column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0) : vec4(0.0);
 #endif
 #define TAP(kx) m = WEIGHT(f4, tap + kx); WITH_LANE(MULTIPLY, kx)
 #else
@@ -43,16 +43,16 @@ vec4 channels(int row, int x, int f4) {
   vec4 v;
   for (int i = 0; i < 4; i++) {
     int c = (4 * f4 + i) / MULTIPLIER;
-    v[i] = pixel(x_, x_tile, row, x, c >> 2)[c & 3];
+    v[i] = PIXEL(x_, x_fold, x_tile, row, x, c >> 2)[c & 3];
   }
   return v;
 #else
-  return pixel(x_, x_tile, row, x, f4);
+  return PIXEL(x_, x_fold, x_tile, row, x, f4);
 #endif
 }
 
 void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy);
+  HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4, block = x;
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);

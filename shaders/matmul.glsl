@@ -12,18 +12,18 @@ uniform sampler2DArray x_, w_;
 layout(std140) uniform Params {
   ivec3 x_tile;
   ivec2 w_rows;
-  int out_c4, in_c4, in_c, w_fold;
+  int out_c4, in_c4, in_c;
   EXTRA_PARAMS
 };
 
 #include "epilogue.glsl"
 
 #define ZERO(p) sum[p] = vec4(0.0);
-#define MULTIPLY(p) sum[p] += m * texelFetch(x_, ivec3(column, at.y, p), 0);
+#define MULTIPLY(p) sum[p] += m * texelFetch(x_, AT(x_fold, column, at.y, p), 0);
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy);
+  HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4, column = x * in_c4;
   x *= LANES;
   vec4 sum[LANES];

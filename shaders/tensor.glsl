@@ -8,8 +8,12 @@
 // LANES is 8 (4 where a fragment can write only 4 texels), less when w is smaller, always a power of two. One fragment
 // makes one texel of every layer: LANES neighbouring pixels, so what it fetches of the weights it uses LANES times.
 //
-// Weights are seen as (rows, 1, c), so they are one layer of plain rows: the file's bytes go there as they are. Rows
-// beyond what a texture can hold go on in the next layer (define WFOLD, parameter w_fold: rows of a layer).
+// Weights are seen as (rows, 1, c), so they are one layer of plain rows: the file's bytes go there as they are.
+//
+// A tensor too high or too wide for a texture is folded: rows beyond f.y go on f.z columns to the right, columns beyond
+// f.x go on f.w rows below, f being the parameter s_fold of sampler s_ and out_fold of the result. Where nothing a draw
+// touches is folded, FOLD is not defined and none of this exists. AT(f, column, row, layer) is where a texel lies, HERE
+// the column and row of this fragment.
 //
 // A flat texture holds elements in order, four to a texel, row by row: what is uploaded and what is read back.
 //
@@ -45,16 +49,26 @@ precision highp sampler2DArray;
 // EACH_LANE(M) is M(0) M(1) ... for all lanes, WITH_LANE(M, k) is M(k, 0) M(k, 1) ...: array indices stay literals.
 layout(location = 0) out vec4 out_[LANES];
 
-// The four channels c4 of pixel x. tile is (c4, log2 of lanes, lanes - 1).
-vec4 pixel(sampler2DArray t, ivec3 tile, int row, int x, int c4) {
-  return texelFetch(t, ivec3((x >> tile.y) * tile.x + c4, row, x & tile.z), 0);
+#ifdef FOLD
+ivec3 folded(ivec4 f, int column, int row, int layer) {
+  int right = row / f.y, down = column / f.x;
+  return ivec3(column - down * f.x + right * f.z, row - right * f.y + down * f.w, layer);
 }
-
-#ifdef WFOLD
-#define WEIGHT(f4, row) texelFetch(w_, ivec3(f4, (row) % w_fold, (row) / w_fold), 0)
+ivec2 unfolded(ivec4 f) {
+  ivec2 at = ivec2(gl_FragCoord.xy);
+  if (f.z > 0) return ivec2(at.x % f.z, at.y + at.x / f.z * f.y);
+  return f.w > 0 ? ivec2(at.x + at.y / f.w * f.x, at.y % f.w) : at;
+}
+#define AT(f, column, row, layer) folded(f, column, row, layer)
+#define HERE(at) ivec2 at = unfolded(out_fold)
 #else
-#define WEIGHT(f4, row) texelFetch(w_, ivec3(f4, row, 0), 0)
+#define AT(f, column, row, layer) ivec3(column, row, layer)
+#define HERE(at) ivec2 at = ivec2(gl_FragCoord.xy)
 #endif
+
+// The four channels c4 of pixel x of sampler t. tile is (c4, log2 of lanes, lanes - 1).
+#define PIXEL(t, f, tile, row, px, c4) texelFetch(t, AT(f, ((px) >> tile.y) * tile.x + (c4), row, (px) & tile.z), 0)
+#define WEIGHT(f4, row) texelFetch(w_, AT(w_fold, f4, row, 0), 0)
 
 // Element i of a flat texture.
 float element(sampler2DArray t, int width, int i) {

@@ -79,7 +79,7 @@ def elementwise() -> Iterator[Case]:
 
         yield Case(f"map {name}", one, ((2, 5, 9, 7),) * row.arity)
     for name, function in ACTIVATIONS.items():
-        yield Case(f"activation {name}", function, ((2, 3, 9, 5),))
+        yield Case(f"activation {name}", function, ((2, 3, 9, 6 if name == "glu" else 5),))
     for exponent in (0.0, 1.0, 2.0, 3.0, -1.0):
         yield Case(f"map pow {exponent:g} of negatives", lambda x, e=exponent: ops.power(x, e), ((3, 7),))
     broadcast = [
@@ -143,6 +143,12 @@ def contractions() -> Iterator[Case]:
     yield Case("matmul batched", ops.matmul, ((3, 4, 5), (3, 5, 6)))
     yield Case("matmul batched twice", ops.matmul, ((2, 3, 9, 5), (2, 3, 5, 7)))
     yield Case("matmul batch of one", ops.matmul, ((2, 3, 9, 5), (5, 7)), (1,))
+    for equation, a, b in (
+        ("abc,cd->abd", (2, 9, 5), (5, 7)), ("abc,bcd->abd", (3, 4, 5), (4, 5, 6)), ("abcd,cde->abe", (2, 3, 4, 5), (4, 5, 7)),
+        ("...x,xy->...y", (2, 3, 5), (5, 6)), ("abc,bd->adc", (2, 3, 5), (3, 4)), ("ab,ac->abc", (3, 5), (3, 7)),
+        ("abc,dc->ad", (2, 3, 5), (4, 5)),
+    ):  # fmt: skip
+        yield Case(f"einsum {equation}", lambda x, y, e=equation: ops.einsum(e, x, y), (a, b))
     yield Case("matmul (3, 4, 5) by (1, 5, 6)", ops.matmul, ((3, 4, 5), (1, 5, 6)))
 
 
@@ -166,6 +172,8 @@ def reductions() -> Iterator[Case]:
     for axes, shape in (((3,), (2, 3, 9, 5)), ((1,), (3, 13)), ((1,), (2, 7, 4)), ((1, 2), (2, 3, 5, 4)), ((0,), (9,))):
         yield Case(f"softmax {axes} {shape}", lambda x, a=axes: ops.softmax(x, axes=a), (shape,))
         yield Case(f"log_softmax {axes} {shape}", lambda x, a=axes: ops.log_softmax(x, axes=a), (shape,))
+        normalize = Case(f"normalize {axes} {shape}", lambda x, a=axes: ops.normalize(x, axes=a, epsilon=1e-3), (shape,))
+        yield normalize
         large = Case(f"softmax of large {axes} {shape}", lambda x, a=axes: ops.softmax(x * 100.0, axes=a), (shape,))
         yield large
 
@@ -208,6 +216,11 @@ def movements() -> Iterator[Case]:
     def rows(x: Any, i: Any, axis: int = 0) -> Any:
         return ops.take(x, ops.floor(ops.multiply(ops.absolute(i), 4.0)), axis=axis)
 
+    for mode in ("nearest", "linear"):
+        for shape, size in (
+            ((2, 5, 3), (7,)), ((2, 5, 3), (3,)), ((1, 3, 4, 5), (6, 12)), ((2, 5, 7, 4), (3, 9)), ((1, 4, 3, 2, 3), (2, 6, 5)),
+        ):  # fmt: skip
+            yield Case(f"resize {mode} {shape} {size}", lambda x, m=mode, s=size: ops.resize(x, size=s, mode=m), (shape,))
     yield Case("take rows", rows, ((9, 5), (2, 7)), (0,))
     yield Case("take rows, clipped", rows, ((4, 8), (9,)), (0,))
     yield Case("take axis 1", lambda x, i: rows(x, i, 1), ((3, 9, 5), (4,)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from webkeras import layers
@@ -26,17 +26,32 @@ class Network:
         matched = match(spec, weights, may_have_weights)
         self.layers = {s.name: make(s, version, matched[s.name]) for s in spec.layers}
 
-    def trace(self, shapes: Mapping[str, Shape]) -> Graph:
-        """The graph for inputs of these shapes (batch axis included), by input layer name; states come after."""
+    def trace(self, shapes: Mapping[str, Shape], layers: Sequence[str] = ()) -> Graph:
+        """The graph for inputs of these shapes (batch axis included), by input layer name; states come after.
+
+        `layers` name layers whose outputs (of their first call) are wanted besides the model's.
+        Raises ConfigError where the model has no such layer.
+        """
         inputs = {r.layer: Value(tuple(shapes[r.layer]), name=r.layer) for r in self.spec.inputs}
         names = output_names(self.spec)
-        with remembering({*inputs, *names}) as memory:
-            outputs = self.apply([inputs[r.layer] for r in self.spec.inputs])
-        named = dict(zip(names, outputs, strict=True))
-        return Graph({**inputs, **memory.before}, {**named, **memory.now}, tuple(memory.now))
+        with remembering({*inputs, *names, *layers}) as memory:
+            done = self.tensors([inputs[r.layer] for r in self.spec.inputs])
+        named = dict(zip(names, (done[r] for r in self.spec.outputs), strict=True))
+        for layer in layers:
+            if Ref(layer) not in done:
+                known = ", ".join(map(repr, self.layers))
+                raise ConfigError(f"model {self.spec.name!r} has no layer {layer!r}; it has {known}")
+            named.setdefault(layer, done[Ref(layer)])
+        seen = {r.layer: v.shape for r, v in done.items() if r == Ref(r.layer)}
+        return Graph({**inputs, **memory.before}, {**named, **memory.now}, tuple(memory.now), seen)
 
     def apply(self, xs: list[Any]) -> list[Any]:
         """The model's outputs for these inputs, arrays or Values."""
+        done = self.tensors(xs)
+        return [done[r] for r in self.spec.outputs]
+
+    def tensors(self, xs: list[Any]) -> dict[Ref, Any]:
+        """Every tensor of the model for these inputs, arrays or Values."""
         done: dict[Ref, Any] = {Ref(r.layer, r.call, r.tensor): x for r, x in zip(self.spec.inputs, xs, strict=True)}
         for name, i, call in ordered(self.spec):
             if Ref(name, i) in done:
@@ -45,7 +60,7 @@ class Network:
             y = self.layers[name](*args, **replace(call.kwargs, done.__getitem__))
             for t, v in enumerate(flat(y)):
                 done[Ref(name, i, t)] = v
-        return [done[r] for r in self.spec.outputs]
+        return done
 
     def __call__(self, *xs: Any, **kwargs: Any) -> Any:
         """As a layer of an outer model: inputs as the model takes them, one output or all in order."""
@@ -142,6 +157,17 @@ def stateful_batch(spec: Spec) -> int | None:
     first = next(s.config for s in spec.layers if s.name == spec.inputs[0].layer)
     shape = first.get("batch_input_shape") or first.get("batch_shape") or [None]
     return shape[0] if inside(spec) else None
+
+
+def one_sample(spec: Spec) -> dict[str, Shape] | None:
+    """The input shapes of one sample; None where the file leaves one open."""
+    out: dict[str, Shape] = {}
+    for name, shape in input_shapes(spec).items():
+        known = [d for d in (shape or ())[1:] if d is not None]
+        if shape is None or len(known) < len(shape) - 1:
+            return None
+        out[name] = (1, *known)
+    return out
 
 
 def resolved(spec: Spec, given: Mapping[str, Shape]) -> dict[str, Shape]:

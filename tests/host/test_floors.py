@@ -15,9 +15,10 @@ FLOORS = [
     {"graph", "format", "spec", "hdf5"},
     {"ops", "weights", "dialects"},
     {"layers", "passes", "plan", "matching"},
-    {"trace", "backends", "fetch"},
+    {"trace", "backends"},
     {"files"},
     {"model"},
+    {"fetch"},
     {"page"},
     {"__init__"},
 ]

@@ -15,6 +15,7 @@ from webkeras.layers import (
     recurrent,
     regularization,
     reshaping,
+    spectrogram,
     wrapper,
 )
 from webkeras.layers.base import LAYERS, Layer, key, layer, make
@@ -39,5 +40,6 @@ __all__ = [
     "recurrent",
     "regularization",
     "reshaping",
+    "spectrogram",
     "wrapper",
 ]

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from webkeras import ops
-from webkeras.errors import ConfigError
-from webkeras.graph import value
+from webkeras.errors import ConfigError, ShapeError
 from webkeras.layers.base import LAYERS, Layer, key, layer
 from webkeras.layers.read import anything, optional
 from webkeras.shapes import Shape
@@ -134,6 +133,8 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
 def glu(x: Any) -> Any:
     """The first half of the last axis, times the sigmoid of the second."""
     *rest, c = x.shape
+    if c % 2:
+        raise ShapeError(f"glu of {tuple(x.shape)}: the last axis has no two halves; expected an even number")
     zeros, ones = (0,) * len(rest), (1,) * len(x.shape)
     halves = [ops.slice_(x, begin=(*zeros, begin), end=(*rest, begin + c // 2), step=ones) for begin in (0, c // 2)]
     return ops.multiply(halves[0], ops.sigmoid(halves[1]))
@@ -149,7 +150,7 @@ def sparsemax(x: Any) -> Any:
     """
     *rest, c = x.shape
     own, other = ops.reshape(x, shape=(*rest, c, 1)), ops.reshape(x, shape=(*rest, 1, c))
-    earlier = value([[float(j <= i) for j in range(c)] for i in range(c)])  # equal elements go by their place
+    earlier = [[float(j <= i) for j in range(c)] for i in range(c)]  # equal elements go by their place
     above = ops.maximum(ops.less(own, other), ops.multiply(ops.equal(own, other), earlier))
     here, last = (len(rest),), (len(rest) + 1,)
     place, s = (ops.reduce(y, fn="sum", axes=last) for y in (above, ops.multiply(above, other)))

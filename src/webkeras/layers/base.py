@@ -106,6 +106,7 @@ class Layer:
     mask: ClassVar[str] = "stop"
     training: ClassVar[tuple[str, ...]] = ()
     rank: ClassVar[int] = 0
+    leading: ClassVar[tuple[str, ...]] = ("batch",)  # what stands before the spatial axes
 
     def __init__(self, config: Mapping[str, Any], dialect: int = 3, arrays: Sequence[Any] = ()) -> None:
         self.name, self.dialect, self.arrays = str(config.get("name", "")), dialect, list(arrays)
@@ -162,12 +163,20 @@ class Layer:
             kwargs["mask"] = mask
         try:
             with recording(str(self)):
+                if self.rank:
+                    self.check_axes(xs[0][0] if isinstance(xs[0], list) else xs[0])
                 self.bind(*xs)
                 y = self.call(*xs, **kwargs)
                 out = None if self.mask == "stop" or not xs else self.compute_mask(xs[0], mask)
         except ShapeError as e:
             raise ShapeError(str(e) if str(e).startswith(str(self)) else f"{self}: {e}") from None
         return masked(y, out)
+
+    def check_axes(self, x: Any) -> None:
+        """ShapeError where the input has more or fewer axes than the layer's rank says."""
+        wanted = [*self.leading, *["space"] * self.rank, "channels"]
+        if len(x.shape) != len(wanted):
+            raise ShapeError(f"the input is {tuple(x.shape)}; expected {len(wanted)} axes: {', '.join(wanted)}")
 
     def bind(self, *xs: Any) -> None:
         """Give every weight its name; WeightsError when count or shape differ from what config and input make."""

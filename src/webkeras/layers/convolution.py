@@ -14,7 +14,7 @@ from webkeras.layers.activation import activation
 from webkeras.layers.base import Layer, Spelling, key, layer
 from webkeras.layers.layout import channels_last, flip
 from webkeras.layers.read import boolean, data_format, one_of, optional, whole, wholes
-from webkeras.shapes import Shape, padding, transposed
+from webkeras.shapes import Pads, Shape, padding, transposed
 from webkeras.version import Version
 
 KERNEL: dict[int, Spelling] = {
@@ -63,8 +63,14 @@ class Window(Layer):
     def convolve(self, x: Any, kernel: Any, groups: int = 1) -> Any:
         """Convolution with this layer's window."""
         size = kernel.shape[: self.rank]
-        pads = padding(self.padding, x.shape[1:-1], size, self.strides, self.dilation_rate)
+        pads = self.pads(x.shape[1:-1], size, self.strides, self.dilation_rate)
         return ops.conv(x, kernel, strides=self.strides, pads=pads, dilation=self.dilation_rate, groups=groups)
+
+    def pads(self, shape: Shape, kernel: Shape, strides: Shape, dilation: Shape, mode: str = "") -> Pads:
+        """This layer's padding (or another) of these sizes."""
+        mode = mode or self.padding
+        theano = mode == "same" and Version(self.dialect).theano
+        return padding("half" if theano else mode, shape, kernel, strides, dilation)
 
     def depthwise(self, x: Any, kernel: Any) -> Any:
         """One convolution per channel: a kernel (kh, kw, c, m) in c groups."""

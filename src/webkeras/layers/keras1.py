@@ -15,7 +15,7 @@ from webkeras.layers.base import Layer, key, layer
 from webkeras.layers.convolution import Window
 from webkeras.layers.layout import channels_last
 from webkeras.layers.read import boolean, whole
-from webkeras.shapes import Shape, axis, padding
+from webkeras.shapes import Shape, axis
 
 MODES = ("sum", "mul", "concat", "ave", "cos", "dot", "max")
 EPSILON = 1e-7  # of the backend, in files of Keras 1
@@ -66,7 +66,8 @@ class Merge(Layer):
 
     def cos(self, a: Any, b: Any) -> Any:
         """The cosine of the angle between them, with a new axis of 1 after the batch."""
-        y = ops.divide(self.dot(a, b), ops.maximum(ops.sqrt(ops.multiply(self.dot(a, a), self.dot(b, b))), EPSILON))
+        length = ops.sqrt(ops.maximum(ops.multiply(self.dot(a, a), self.dot(b, b)), 0.0))
+        y = ops.divide(self.dot(a, b), ops.maximum(length, EPSILON))
         return ops.reshape(y, shape=(y.shape[0], 1, *y.shape[1:]))
 
     def compute_mask(self, xs: Any, mask: Any) -> Any:
@@ -197,6 +198,6 @@ class Deconvolution2D(Window):
     def call(self, x: Any) -> Any:
         first = self.data_format == "channels_first"
         out = tuple(whole(n) for n in (self.output_shape[2:] if first else self.output_shape[1:-1]))
-        pads = padding(self.padding, out, self.kernel_size, self.strides, (1, 1))
+        pads = self.pads(out, self.kernel_size, self.strides, (1, 1))
         y = ops.conv_transpose(x, self.kernel, strides=self.strides, pads=pads, output=out)
         return self.finish(y)

@@ -192,6 +192,12 @@ class SpectralNormalization(Layer):
         kernel = next(iter(inner.values()))
         return {**inner, "vector_u": (1, kernel[-1])}
 
+    def canonical(self, arrays: list[Any]) -> list[Any]:
+        """vector_u last: Keras 3 counts it with the kernel, before the bias."""
+        if len(arrays) == 3 and len(arrays[1].shape) == 2:
+            return [arrays[0], arrays[2], arrays[1]]
+        return arrays
+
     def call(self, x: Any) -> Any:
         for name in self.layer.build(x.shape):
             setattr(self.layer, name, getattr(self, name))

@@ -8,6 +8,7 @@ from webkeras import ops
 from webkeras.backends.webgl2 import movement
 from webkeras.backends.webgl2.epilogue import epilogue
 from webkeras.backends.webgl2.layout import Tile, lanes
+from webkeras.backends.webgl2.winograd import pays, winograd
 from webkeras.errors import BackendError
 from webkeras.graph import Node, Value
 from webkeras.shapes import Shape, size
@@ -45,7 +46,7 @@ def map_(planner: Any, node: Node) -> None:
 def map_in(planner: Any, node: Node, layout: Tile) -> bool:
     """A map made directly in another layout of its elements, where all it reads can be read so; constants are."""
     fits = all(v.size in (1, node.out.size) or v.size == v.shape[-1] == layout.c for v in node.inputs)
-    if fits and not layout.fold:
+    if fits:
         draw(planner, "map.glsl", node, layout, {}, {"out_c4": layout.c4})
         return True
     return False
@@ -88,6 +89,8 @@ def conv(planner: Any, node: Node) -> None:
     plain = size(kernel) == 1 and all(s == 1 for s in node.attrs["strides"]) and not any(map(any, node.attrs["pads"]))
     if groups == 1 and plain:
         return product(planner, node, (1, 1))
+    if planner.limits.winograd and pays(planner, node):
+        return winograd(planner, node)
     layout = planner.tile(node.out)
     params, defines = windows(planner, node, tuple(kernel), layout)
     inputs = {"x_": planner.get(x)}
@@ -248,7 +251,7 @@ def take(planner: Any, node: Node) -> None:
     c = table.size // n
     shape = (*indices.shape, c)
     w = shape[-2] if len(shape) > 1 else 1
-    layout = Tile(size(shape[:-2]), w, c, lanes(w, planner.limits))
+    layout = Tile(size(shape[:-2]), w, c, lanes(w, planner.limits)).within(planner.limits)
     order = flat(indices.size, planner.limits)
     inputs = {"w_": planner.get(table, planner.rows(table, c)), "i_": planner.get(indices, order)}
     params = {"out_w": layout.w, "out_c4": layout.c4, "count": n, "i_width": order.width}

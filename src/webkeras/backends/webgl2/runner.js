@@ -3,10 +3,13 @@
 // A plan (plain data, made in Python by backends/webgl2):
 //   textures  [[width, height, layers], ...]
 //   programs  [{source, samplers: [name, ...]}, ...]
-//   uploads   [{texture, buffer, offset, length, type, min, scale} | {texture, floats}, ...]
+//   uploads   [{texture, parts, buffer, offset, length, type, min, scale} | {texture, parts, floats}, ...]
+//   targets   [[[texture, layer], ...], ...]            what a draw writes: a framebuffer each
 //   params    [{name: number or [numbers]}, ...]        a uniform block each, packed by the names the program reports
-//   prepare, steps   [[program, params, out texture, width, height, layers, [input textures]], ...]
-//   constants [texture, ...] kept between runs;  inputs, outputs  {name: {texture, length}}
+//   prepare, steps   [[program, params, target, x, y, width, height, [input textures]], ...]
+//   constants [texture, ...] kept between runs;  inputs, outputs  {name: {texture, parts, length}}
+// Parts are rectangles of a texture's first layer that hold elements in order: [x, y, width, height, first texel, texels
+// from row to row].
 globalThis.webkerasRunner = (() => {
   const VERTEX = `#version 300 es
 void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, float(gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0); }`;
@@ -60,7 +63,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       const gl = this.gl;
       const exe = { plan, programs: plan.programs.map((p) => this.program(p.source)), blocks: null, staging: {} };
       exe.textures = plan.textures.map(([w, h, n]) => this.texture(w, h, n));
-      exe.framebuffers = new Map();
+      exe.framebuffers = [];
       for (const u of plan.uploads) this.upload(exe, u, buffers);
       gl.flush();
       return exe;
@@ -143,17 +146,11 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     }
 
     // Elements into a texture, in order; where they do not fill it, zeros follow.
-    upload(exe, { texture, buffer, offset, length, type = "float32", min, scale, floats }, buffers) {
-      const [w, h, n] = exe.plan.textures[texture], room = 4 * w * h * n;
+    upload(exe, { texture, parts, buffer, offset, length, type = "float32", min, scale, floats }, buffers) {
       let data = floats ? Float32Array.from(floats) : this.view(buffers[buffer], offset, length, type);
       if (type === "uint8" || type === "uint16") data = Float32Array.from(data, (q) => q * scale + min);
       if (type === "float16") data = Float32Array.from(data, half);
-      if (data.length < room) {
-        const padded = new Float32Array(room);
-        padded.set(data);
-        data = padded;
-      }
-      this.fill(exe.textures[texture], w, h, n, data);
+      this.fill(exe.textures[texture], parts, data);
     }
 
     view(buffer, offset, length, type) {
@@ -164,30 +161,39 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
         : new Kind(bytes.buffer, at, length);
     }
 
-    fill(texture, w, h, n, data) {
-      const gl = this.gl;
+    fill(texture, parts, data) {
+      const gl = this.gl, room = 4 * Math.max(...parts.map(([, , w, h, first, stride]) => first + (h - 1) * stride + w));
+      if (data.length < room) {
+        const padded = new Float32Array(room);
+        padded.set(data);
+        data = padded;
+      }
       gl.activeTexture(gl.TEXTURE0);
       gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
-      gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, 0, 0, 0, w, h, n, gl.RGBA, gl.FLOAT, data);
+      for (const [x, y, w, h, first, stride] of parts) {
+        gl.pixelStorei(gl.UNPACK_ROW_LENGTH, stride);
+        gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, x, y, 0, w, h, 1, gl.RGBA, gl.FLOAT, data, 4 * first);
+      }
+      gl.pixelStorei(gl.UNPACK_ROW_LENGTH, 0);
     }
 
-    framebuffer(exe, texture, layers) {
-      const gl = this.gl, key = texture * 16 + layers;
-      let f = exe.framebuffers.get(key);
-      if (f === undefined) {
-        exe.framebuffers.set(key, (f = gl.createFramebuffer()));
-        gl.bindFramebuffer(gl.FRAMEBUFFER, f);
-        const all = Array.from({ length: layers }, (_, i) => gl.COLOR_ATTACHMENT0 + i);
-        all.forEach((a, i) => gl.framebufferTextureLayer(gl.FRAMEBUFFER, a, exe.textures[texture], 0, i));
-        gl.drawBuffers(all);
-      } else gl.bindFramebuffer(gl.FRAMEBUFFER, f);
+    framebuffer(exe, target) {
+      const gl = this.gl;
+      let f = exe.framebuffers[target];
+      if (f) return gl.bindFramebuffer(gl.FRAMEBUFFER, f);
+      f = exe.framebuffers[target] = gl.createFramebuffer();
+      gl.bindFramebuffer(gl.FRAMEBUFFER, f);
+      const layers = exe.plan.targets[target];
+      layers.forEach(([texture, layer], i) =>
+        gl.framebufferTextureLayer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0 + i, exe.textures[texture], 0, layer));
+      gl.drawBuffers(layers.map((_, i) => gl.COLOR_ATTACHMENT0 + i));
     }
 
     draw(exe, steps) {
       const gl = this.gl, bound = [];
-      let program = null;
+      let program = null, framebuffer = -1;
       for (const step of steps) {
-        const [p, , out, width, height, layers, inputs] = step, here = exe.programs[p];
+        const [p, , target, x, y, width, height, inputs] = step, here = exe.programs[p];
         if (here !== program) gl.useProgram((program = here).handle);
         gl.bindBufferRange(gl.UNIFORM_BUFFER, 0, exe.blocks, step.offset, here.bytes);
         for (let unit = 0; unit < inputs.length; unit++) {
@@ -196,32 +202,31 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
           gl.activeTexture(gl.TEXTURE0 + unit);
           gl.bindTexture(gl.TEXTURE_2D_ARRAY, exe.textures[inputs[unit]]);
         }
-        this.framebuffer(exe, out, layers);
-        gl.viewport(0, 0, width, height);
+        if (target !== framebuffer) this.framebuffer(exe, (framebuffer = target));
+        gl.viewport(x, y, width, height);
         gl.drawArrays(gl.TRIANGLES, 0, 3);
       }
     }
 
     run(exe, inputs) {
       this.alive();
-      for (const [name, { texture, length }] of Object.entries(exe.plan.inputs)) {
-        const [w, h, n] = exe.plan.textures[texture], room = 4 * w * h * n;
-        let data = inputs[name];
-        if (length < room) {
-          const padded = (exe.staging[name] ??= new Float32Array(room));
-          padded.set(data);
-          data = padded;
-        }
-        this.fill(exe.textures[texture], w, h, n, data);
-      }
+      for (const [name, { texture, parts }] of Object.entries(exe.plan.inputs))
+        this.fill(exe.textures[texture], parts, inputs[name]);
       this.draw(exe, exe.plan.steps);
+    }
+
+    // Bind the first layer of a texture for readPixels.
+    reading(exe, texture) {
+      const gl = this.gl, f = (exe.reader ??= gl.createFramebuffer());
+      gl.bindFramebuffer(gl.FRAMEBUFFER, f);
+      gl.framebufferTextureLayer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, exe.textures[texture], 0, 0);
     }
 
     read(exe) {
       const gl = this.gl, out = {};
-      for (const [name, { texture, length }] of Object.entries(exe.plan.outputs)) {
-        const [w, h] = exe.plan.textures[texture], all = new Float32Array(4 * w * h);
-        this.framebuffer(exe, texture, 1);
+      for (const [name, { texture, parts, length }] of Object.entries(exe.plan.outputs)) {
+        const [[, , w, h]] = parts, all = new Float32Array(4 * w * h);
+        this.reading(exe, texture);
         gl.readPixels(0, 0, w, h, gl.RGBA, gl.FLOAT, all);
         out[name] = all.subarray(0, length);
       }
@@ -232,9 +237,9 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     // The same through pixel buffers: the page goes on while the GPU works.
     async readAsync(exe) {
       const gl = this.gl, reads = [];
-      for (const [name, { texture, length }] of Object.entries(exe.plan.outputs)) {
-        const [w, h] = exe.plan.textures[texture], buffer = gl.createBuffer();
-        this.framebuffer(exe, texture, 1);
+      for (const [name, { texture, parts, length }] of Object.entries(exe.plan.outputs)) {
+        const [[, , w, h]] = parts, buffer = gl.createBuffer();
+        this.reading(exe, texture);
         gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
         gl.bufferData(gl.PIXEL_PACK_BUFFER, 16 * w * h, gl.STREAM_READ);
         gl.readPixels(0, 0, w, h, gl.RGBA, gl.FLOAT, 0);
@@ -264,11 +269,11 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
 
     drop(exe, i) {
       if (!exe.textures[i]) return;
-      for (const [key, f] of exe.framebuffers)
-        if (key >> 4 === i) {
-          this.gl.deleteFramebuffer(f);
-          exe.framebuffers.delete(key);
-        }
+      exe.plan.targets.forEach((target, at) => {
+        if (!exe.framebuffers[at] || !target.some(([t]) => t === i)) return;
+        this.gl.deleteFramebuffer(exe.framebuffers[at]);
+        exe.framebuffers[at] = null;
+      });
       this.gl.deleteTexture(exe.textures[i]);
       exe.textures[i] = null;
       this.textures--;
@@ -277,6 +282,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     free(exe) {
       exe.textures.forEach((_, i) => this.drop(exe, i));
       this.gl.deleteBuffer(exe.blocks);
+      if (exe.reader) this.gl.deleteFramebuffer(exe.reader);
     }
   }
 
