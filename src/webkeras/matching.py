@@ -78,6 +78,9 @@ def listed(spec: Spec, found: Weights, has_weights: HasWeights) -> Weights:
     """Weights by layer name, as old files have them."""
     out: Weights = {}
     used, own = set(), {s.name for s in spec.layers}
+    for name in set(found) - own - set(names(spec)) if spec.dialect == 1 else ():  # a Sequential inside, nameless
+        rest = found[name]
+        found = {**{k: v for k, v in found.items() if k != name}, **split(spec, rest, has_weights)}  # type: ignore[arg-type]
     for s in spec.layers:
         here = found.get(s.name, [])
         used.add(s.name)

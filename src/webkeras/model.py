@@ -18,6 +18,7 @@ from webkeras.lazy import np
 from webkeras.shapes import Shape, size
 from webkeras.spec import Spec, flat, replace
 from webkeras.trace import Network, input_shapes, one_sample, output_names, resolved, stateful_batch
+from webkeras.version import Version
 from webkeras.weights import Stored, Weights
 
 
@@ -77,10 +78,13 @@ class Prepared:
 class Model:
     """A model bound to a backend. Graphs are made and kept per set of input shapes."""
 
-    def __init__(self, spec: Spec, weights: Weights | Stored, backend: Backend) -> None:
+    def __init__(
+        self, spec: Spec, weights: Weights | Stored, backend: Backend, theano_kernels: bool | None = None
+    ) -> None:
         """Raises ConfigError or WeightsError where spec and weights do not fit."""
         self.spec, self.backend = spec, backend
-        self.network = Network(spec, weights)
+        version = Version(spec.keras_version or spec.dialect, bool(theano_kernels))
+        self.network = Network(spec, weights, version)
         self.stats: dict[str, float] = {}
         self._prepared: dict[tuple[Any, ...], Prepared] = {}
         self._states: dict[str, tuple[Shape, Any]] = {}  # flat buffers, as the backend gave them
@@ -295,11 +299,13 @@ def load_model(
     metadata: str | Path | bytes | None = None,
     backend: str = "auto",
     keras_version: str | None = None,
+    theano_kernels: bool | None = None,
 ) -> Model:
     """A model from what Keras saved (`.keras`, `.h5`), or from its JSON and weights: the encoder's with their metadata,
     `.weights.h5`, or those of a whole model's file. Each is a path, or the file's bytes.
 
-    `keras_version` says which Keras wrote a file that does not say so itself.
+    `keras_version` says which Keras wrote a file that does not say so itself. `theano_kernels` says that it was trained
+    on Theano, which turned kernels around and padded otherwise for "same": files of Keras 1 do not tell.
     Raises ConfigError, WeightsError or NoBackend; nothing is half loaded.
     """
     if metadata is not None and weights is None:
@@ -310,7 +316,7 @@ def load_model(
         None if metadata is None else _file(metadata, "metadata"),
         keras_version,
     )
-    return Model(spec, found, choose(backend))
+    return Model(spec, found, choose(backend), theano_kernels)
 
 
 def _file(source: str | Path | bytes, what: str) -> files.File:

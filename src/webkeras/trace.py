@@ -19,10 +19,10 @@ from webkeras.weights import Stored, Tensor, Weights
 class Network:
     """A Spec with its layers made and their weights at hand; a nested model is a Network too."""
 
-    def __init__(self, spec: Spec, weights: Weights | Stored) -> None:
+    def __init__(self, spec: Spec, weights: Weights | Stored, version: Version | None = None) -> None:
         """Raises ConfigError for a layer or key nobody knows, WeightsError for weights that belong to no layer."""
         self.spec = spec
-        version = Version(spec.keras_version or spec.dialect)
+        version = version or Version(spec.keras_version or spec.dialect)
         matched = match(spec, weights, may_have_weights)
         self.layers = {s.name: make(s, version, matched[s.name]) for s in spec.layers}
 
@@ -88,10 +88,10 @@ def may_have_weights(spec: LayerSpec) -> bool:
     return cls is None or cls.build is not Layer.build or cls.bind is not Layer.bind
 
 
-def make(spec: LayerSpec, dialect: int, weights: list[Tensor] | Weights) -> Any:
+def make(spec: LayerSpec, dialect: Version, weights: list[Tensor] | Weights) -> Any:
     """The layer, or the nested Network, of one LayerSpec; a wrapped model is made for its wrapper."""
     if spec.model is not None and isinstance(weights, dict):
-        network = Network(spec.model, weights)
+        network = Network(spec.model, weights, dialect)
         wraps = "layer" in spec.config
         config = {**spec.config, "name": spec.name, "layer": network}
         return layers.make(spec.class_name, config, dialect) if wraps else network

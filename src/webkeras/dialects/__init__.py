@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from webkeras.dialects import keras2, keras3
+from webkeras.dialects import keras1, keras2, keras3
 from webkeras.errors import ConfigError
 from webkeras.spec import Spec
 from webkeras.text import loads
@@ -42,4 +42,4 @@ def dialect(version: str) -> int:
     return max(1, int(major))
 
 
-DIALECTS: dict[int, Any] = {2: keras2.read, 3: keras3.read}
+DIALECTS: dict[int, Any] = {1: keras1.read, 2: keras2.read, 3: keras3.read}

@@ -122,7 +122,7 @@ def is_functional(config: Any) -> bool:
 def implied_input(first: LayerSpec) -> LayerSpec:
     """The InputLayer that a Sequential leaves out: its shape stands in the first layer, or comes with the data."""
     inner: LayerSpec | None = first
-    while inner is not None and inner.model is not None:
+    while inner is not None and inner.model is not None and not inner.config:
         inner = next((s for s in inner.model.layers if s.name == (first.model or inner.model).inputs[0].layer), None)
         first = inner or first
     config = first.config

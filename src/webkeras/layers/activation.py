@@ -302,6 +302,12 @@ class ThresholdedReLU(ActivationLayer):
         return ops.where(ops.less(self.theta, x), x, 0.0)
 
 
+def of_sample(layer: Layer, x: Shape) -> Shape:
+    """The shape of a sample, with 1 where the layer's first weight in the file has 1."""
+    found = tuple(layer.arrays[0].shape) if layer.arrays else x[1:]
+    return tuple(1 if f == 1 else n for f, n in zip(found, x[1:], strict=True)) if len(found) == len(x) - 1 else x[1:]
+
+
 @layer("PReLU")
 class PReLU(ActivationLayer):
     """x, or alpha * x where x is negative; alpha has the shape of a sample, 1 on the shared axes.
@@ -313,6 +319,8 @@ class PReLU(ActivationLayer):
 
     def build(self, x: Shape) -> dict[str, Shape]:
         shared = positive(self.shared_axes, len(x)) if self.shared_axes else ()
+        if self.dialect == 1:  # which does not save shared_axes
+            return {"alpha": of_sample(self, x)}
         return {"alpha": tuple(1 if i in shared else n for i, n in enumerate(x) if i)}
 
     def call(self, x: Any) -> Any:

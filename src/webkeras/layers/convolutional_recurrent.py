@@ -15,7 +15,7 @@ from webkeras.layers.convolution import Window
 from webkeras.layers.layout import to_first, to_last
 from webkeras.layers.read import whole
 from webkeras.layers.recurrent import Recurrent, Run, first, joined
-from webkeras.shapes import Shape, padding, window
+from webkeras.shapes import Shape, window
 
 
 class ConvLSTM(Recurrent, Window):
@@ -24,6 +24,7 @@ class ConvLSTM(Recurrent, Window):
     Source: keras/src/layers/rnn/conv_lstm.py; Shi et al. 2015
     """
 
+    leading = ("batch", "time")
     filters = key(whole, keras1="nb_filter")
     recurrent_activation = activation("hard_sigmoid", keras1="inner_activation")
     activation = activation("tanh")
@@ -34,10 +35,11 @@ class ConvLSTM(Recurrent, Window):
         return kernels | ({"bias": (4 * f,)} if self.use_bias else {})
 
     def canonical(self, arrays: list[Any]) -> list[Any]:
+        arrays = super().canonical(arrays)
         return joined(arrays, (0, 2, 1, 3)) if len(arrays) == 12 else arrays  # Keras 1, in the order i, c, f, o
 
     def states(self, x: Shape) -> list[Shape]:
-        pads = padding(self.padding, x[2:-1], self.kernel_size, self.strides, self.dilation_rate)
+        pads = self.pads(x[2:-1], self.kernel_size, self.strides, self.dilation_rate)
         axes = zip(x[2:-1], self.kernel_size, self.strides, self.dilation_rate, pads, strict=True)
         return [(*(window(*a) for a in axes), self.filters)] * 2
 
@@ -52,7 +54,8 @@ class ConvLSTM(Recurrent, Window):
     def recurrent(self, h: Any, kernel: Any) -> Any:
         """The state's part of every gate."""
         ones = (1,) * self.rank
-        return ops.conv(h, kernel, strides=ones, pads=padding("same", h.shape[1:-1], self.kernel_size, ones, ones))
+        pads = self.pads(h.shape[1:-1], self.kernel_size, ones, ones, "same")
+        return ops.conv(h, kernel, strides=ones, pads=pads)
 
     def entering(self, x: Any) -> Any:
         if self.data_format == "channels_last":

@@ -28,6 +28,9 @@ class LocallyConnected(Window):
     filters = key(whole, keras1="nb_filter")
     implementation = key(one_of(1, 2, 3), 1)
 
+    def canonical(self, arrays: list[Any]) -> list[Any]:
+        return arrays
+
     def sizes(self, x: Shape) -> tuple[Shape, Shape, int]:
         """Spatial sizes of input and output, and the channels."""
         last = self.data_format == "channels_last"

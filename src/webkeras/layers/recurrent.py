@@ -14,6 +14,7 @@ from webkeras.errors import ConfigError, ShapeError, WeightsError
 from webkeras.graph import Literal, Value, keep, recall
 from webkeras.layers.activation import activation
 from webkeras.layers.base import Layer, key, layer, make
+from webkeras.layers.layout import flip
 from webkeras.layers.read import boolean, one_of, whole
 from webkeras.lazy import np
 from webkeras.shapes import Shape, size
@@ -41,16 +42,6 @@ def zeros(like: Any, shape: Shape) -> Any:
     if isinstance(like, Value):
         return Value(shape, constant=Literal(shape, (0.0,) * size(shape)))
     return np.zeros(shape, "float32")
-
-
-def flip(x: Any, axis: int = 1) -> Any:
-    """x backwards on one axis; flipping twice is nothing."""
-    begin, end, step = [0] * len(x.shape), list(x.shape), [1] * len(x.shape)
-    begin[axis], end[axis], step[axis] = x.shape[axis] - 1, -1, -1
-    cuts = {"begin": tuple(begin), "end": tuple(end), "step": tuple(step)}
-    if isinstance(x, Value) and x.node and x.node.op == "slice" and x.node.attrs == cuts:
-        return x.node.inputs[0]
-    return ops.slice_(x, **cuts)
 
 
 def at(x: Any, t: int) -> Any:
