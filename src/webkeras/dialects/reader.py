@@ -160,7 +160,7 @@ def without_training(kwargs: dict[str, Any]) -> dict[str, Any]:
     """
     if kwargs.get("training") not in (None, False, 0):
         raise ConfigError("a layer is called with training=True; expected a model saved for inference")
-    return {k: v for k, v in kwargs.items() if k != "training" and not (v is None and k in ("mask", "name"))}
+    return {k: v for k, v in kwargs.items() if k != "training" and not (v is None and k == "mask")}
 
 
 def checked(call: Call) -> Call:
