@@ -246,7 +246,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     return ops.where(ops.less(0.0, x), x, ops.multiply(x, negative_slope))
 
 
-def one_hot(x: Any, num_classes: int, axis: int = -1, sparse: bool = False) -> Any:
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
     at = axis % (rank(x) + 1)
     row = [float(i) for i in range(num_classes)]
     for _ in range(rank(x) - at):
@@ -291,3 +291,9 @@ def split_sizes(x: Any, sizes: Any, axis: int = 0) -> list[Any]:
     if ends[-1] != x.shape[axis]:
         raise ShapeError(f"{x.shape[axis]} elements do not split into {sizes}")
     return split(x, ends[1:-1], axis)
+
+
+def glu(x: Any, axis: int = -1) -> Any:
+    """The first half, times the sigmoid of the second."""
+    first, second = split(x, 2, axis)
+    return ops.multiply(first, ops.sigmoid(second))

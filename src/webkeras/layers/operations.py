@@ -30,7 +30,9 @@ class Operation(Layer):
         name = str(config.get("function")).removeprefix("compat.v1.")
         known, self.positional = (name, "") if dialect >= 3 else TENSORFLOW.get(name, ("", ""))
         if known not in OPERATIONS:
-            raise ConfigError(f"{self}: operation {name!r} is unknown (Keras {int(dialect)}); build the model without it")
+            raise ConfigError(
+                f"{self}: operation {name!r} is unknown (Keras {int(dialect)}); build the model without it"
+            )
         self.function = OPERATIONS[known]
 
     def bind(self, *xs: Any) -> None:
@@ -47,7 +49,7 @@ class Operation(Layer):
         return self.function(*given.args, **given.kwargs)
 
 
-NOTHING = (("conjugate", False), ("batch_dims", 0), ("adjoint_a", False))  # TensorFlow's, at their defaults
+NOTHING = (("conjugate", False), ("batch_dims", 0), ("sparse", False))  # at their defaults they say nothing
 
 OPERATIONS: dict[str, f.Function] = {
     **{name: g for name, g in ACTIVATIONS.items() if name not in ("linear", "swish", "exponential")},
@@ -112,6 +114,7 @@ OPERATIONS: dict[str, f.Function] = {
     "one_hot": f.one_hot,
     "leaky_relu": f.leaky_relu,
     "elu": elu,
+    "glu": f.glu,
     "gelu": lambda x, approximate=True: gelu(x, approximate),
     "softmax": softmax,
     "stop_gradient": lambda variable: variable,

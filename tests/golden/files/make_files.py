@@ -61,7 +61,7 @@ def nested(frozen=None):
     inner = [first(3), L.BatchNormalization(), L.Dense(2)]
     for layer in {None: [], "all": inner, "bn": inner[1:2]}[frozen]:
         layer.trainable = False
-    x, = inputs("x")
+    (x,) = inputs("x")
     return model(x, L.Dense(2)(chain(*inner, name="inner")(x)))
 
 
@@ -76,23 +76,27 @@ def shared():
 
 def deep():
     """Three models deep, and two submodels that hold the same layer."""
-    x, = inputs("x")
+    (x,) = inputs("x")
     both = L.Dense(4, name="both")
-    one = chain(both, L.BatchNormalization(), name="one") if K3 else chain(L.Dense(4, input_shape=(4,), name="o"), L.BatchNormalization(), name="one")
-    i, = inputs("i")
+    one = (
+        chain(both, L.BatchNormalization(), name="one")
+        if K3
+        else chain(L.Dense(4, input_shape=(4,), name="o"), L.BatchNormalization(), name="one")
+    )
+    (i,) = inputs("i")
     two = model(i, L.Dense(4, name="d.two")(both(i)), name="two")
-    j, = inputs("j")
+    (j,) = inputs("j")
     outer = model(j, L.Dense(3)(two(one(j))), name="outer")
     return model(x, [outer(x), two(x)])
 
 
 def named():
     """Names that are parts of one another, with dots and (where Keras allows) slashes."""
-    x, = inputs("x")
+    (x,) = inputs("x")
     y = L.Dense(3, name="a.b")(x)
     y = L.Dense(3, name="my_dense_1")(y)
     y = L.Dense(3, name="dense_1")(y)
-    y = L.Dense(3, name="b" if K3 else "a/b")(y)
+    y = L.Dense(3, name="b" if K3 else "c/b" if OLD else "a/b")(y)
     return model(x, L.Dense(3, name="a")(y))
 
 
@@ -116,8 +120,15 @@ def brain():
     return chain(keras.layers.Input((4,)), L.Dense(8, dtype="bfloat16"), L.Dense(2, dtype="float32"))
 
 
-MODELS = {"sequential": sequential, "nested": nested, "frozen": lambda: nested("all"), "frozen_bn": lambda: nested("bn"),
-          "shared": shared, "deep": deep, "named": named}
+MODELS = {
+    "sequential": sequential,
+    "nested": nested,
+    "frozen": lambda: nested("all"),
+    "frozen_bn": lambda: nested("bn"),
+    "shared": shared,
+    "deep": deep,
+    "named": named,
+}
 if not OLD:
     MODELS["dicts"] = dicts
 if K3:
@@ -125,16 +136,17 @@ if K3:
 
 
 # that would say nothing new
-SKIPPED = {"frozen.keras", "frozen_bn.keras"} | ({"sequential.h5", "frozen.h5", "half.h5", "brain.h5"} if K3 else {"sequential.keras", "named.keras"})
+SKIPPED = {"frozen.keras", "frozen_bn.keras"} | (
+    {"sequential.h5", "frozen.h5", "half.h5", "brain.h5"} if K3 else {"sequential.keras", "named.keras"}
+)
 
 
 def randomise(m):
     """Random values in all weights; variances are positive."""
-    values = []
-    for w, array in zip(m.weights, m.get_weights()):
-        new = RNG.uniform(0.5, 1.5, array.shape) if "variance" in w.name else RNG.standard_normal(array.shape)
-        values.append(new.astype(array.dtype))
-    m.set_weights(values)
+    for w in m.weights:
+        shape = tuple(int(n) for n in w.shape)
+        new = RNG.uniform(0.5, 1.5, shape) if "variance" in w.name else RNG.standard_normal(shape)
+        keras.backend.set_value(w, new) if OLD else w.assign(new)
 
 
 def flat(y):

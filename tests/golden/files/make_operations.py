@@ -37,11 +37,11 @@ def keras3():
     unary += "sparse_plus sparse_sigmoid softmax log_softmax logical_not transpose flip logsumexp trunc stop_gradient ravel zeros_like ones_like"
     for name in unary.split():
         yield name, lambda x, name=name: getattr(o, name)(x)
-    for name in "log log1p log2 log10 sqrt rsqrt reciprocal".split():
+    for name in ["log", "log1p", "log2", "log10", "sqrt", "rsqrt", "reciprocal"]:
         yield name, lambda p, name=name: getattr(o, name)(p)
-    for name in "add subtract multiply divide true_divide floor_divide maximum minimum mod less less_equal greater greater_equal equal not_equal".split():
+    for name in ["add", "subtract", "multiply", "divide", "true_divide", "floor_divide", "maximum", "minimum", "mod", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal"]:
         yield name, lambda x, y, name=name: o.cast(getattr(o, name)(x, y), "float32")
-    for name in "sum mean max min prod var std amax amin".split():
+    for name in ["sum", "mean", "max", "min", "prod", "var", "std", "amax", "amin"]:
         yield name, lambda x, name=name: getattr(o, name)(x, axis=-1)
         yield name + " all", lambda x, name=name: getattr(o, name)(x)
         yield name + " keepdims", lambda x, name=name: getattr(o, name)(x, axis=(1, 2), keepdims=True)
@@ -98,20 +98,23 @@ def keras3():
 
 def keras2():
     math = tf.math
-    for name in "abs negative sign floor ceil round exp expm1 square sin cos tanh erf sigmoid softplus".split():
+    for name in ["abs", "negative", "sign", "floor", "ceil", "round", "exp", "expm1", "square", "sin", "cos", "tanh", "erf", "sigmoid", "softplus"]:
         yield name, lambda x, name=name: getattr(math, name)(x)
-    for name in "relu relu6 elu selu softsign silu gelu softmax leaky_relu".split():
+    for name in ["relu", "relu6", "elu", "selu", "softsign", "silu", "gelu", "softmax", "leaky_relu"]:
         yield "nn." + name, lambda x, name=name: getattr(tf.nn, name)(x)
-    for name in "log log1p sqrt rsqrt reciprocal".split():
+    for name in ["log", "log1p", "sqrt", "rsqrt", "reciprocal"]:
         yield name, lambda p, name=name: getattr(math, name)(p)
-    for name in "add subtract multiply divide truediv maximum minimum floormod floordiv".split():
+    for name in ["add", "subtract", "multiply", "divide", "truediv", "maximum", "minimum", "floormod", "floordiv"]:
         yield name, lambda x, y, name=name: getattr(math, name)(x, y)
-    for name in "less less_equal greater greater_equal equal not_equal".split():
+    for name in ["less", "less_equal", "greater", "greater_equal", "equal", "not_equal"]:
         yield name, lambda x, y, name=name: tf.cast(getattr(math, name)(x, y), "float32")
-    for name in "sum mean max min prod variance std logsumexp".split():
+    for name in ["sum", "mean", "max", "min", "prod", "variance", "std", "logsumexp"]:
         yield "reduce_" + name, lambda x, name=name: getattr(math, "reduce_" + name)(x, axis=-1)
         yield "reduce_" + name + " all", lambda x, name=name: getattr(math, "reduce_" + name)(x)
-        yield "reduce_" + name + " keepdims", lambda x, name=name: getattr(math, "reduce_" + name)(x, axis=[1, 2], keepdims=True)
+        yield (
+            "reduce_" + name + " keepdims",
+            lambda x, name=name: getattr(math, "reduce_" + name)(x, axis=[1, 2], keepdims=True),
+        )
     yield "x + 1", lambda x: x + 1
     yield "2 - x", lambda x: 2 - x
     yield "1 / p", lambda p: 1 / p
