@@ -8,13 +8,14 @@ from webkeras import ops
 from webkeras.backends.webgl2 import movement
 from webkeras.backends.webgl2.epilogue import epilogue
 from webkeras.backends.webgl2.layout import Tile, lanes
+from webkeras.backends.webgl2.recurrent import recurrent, scan
 from webkeras.backends.webgl2.winograd import pays, winograd
 from webkeras.errors import BackendError
 from webkeras.graph import Node, Value
 from webkeras.shapes import Shape, size
 
 EPILOGUES = frozenset({"conv", "conv_transpose", "matmul", "pool", "reduce"})
-NATIVE = frozenset({"softmax", "log_softmax"})
+NATIVE = frozenset({"softmax", "log_softmax", "simple_rnn", "lstm", "gru"})
 WIDEST = 7  # kernels wider than this are not unrolled
 
 
@@ -268,6 +269,10 @@ KERNELS = {
     "softmax": softmax,
     "log_softmax": softmax,
     "take": take,
+    "simple_rnn": recurrent,
+    "lstm": recurrent,
+    "gru": recurrent,
+    "scan": scan,
     "transpose": movement.transpose,
     "slice": movement.slice_,
     "pad": movement.pad,

@@ -85,6 +85,7 @@ class Planner:
         self.same: dict[int, Value] = {}  # a reshaped value -> the value whose elements it names
         self.lowered: set[int] = set()
         self.values: list[Value] = []  # kept alive: places go by id
+        self.used = {id(v) for n in graph.nodes() for v in n.inputs} | {id(v) for v in graph.outputs.values()}
         self.inputs = {name: self._enter(v) for name, v in graph.inputs.items()}
         for node in graph.nodes():
             if not node.outs[0].is_constant:
