@@ -12,7 +12,7 @@ from typing import Any
 
 from webkeras.backends.webgl2.glsl import Source, assemble
 from webkeras.backends.webgl2.layout import Flat, Layout, Limits, Tile, flat, rows, tile
-from webkeras.backends.webgl2.share import share
+from webkeras.backends.webgl2.share import interleaved, share
 from webkeras.errors import BackendError
 from webkeras.graph import Constant, Graph, Node, Value
 
@@ -220,11 +220,10 @@ class Planner:
         }
         lies = {f"{s.rstrip('_')}_fold": self.textures[t].layout for s, t in inputs.items()}
         lies["out_fold"] = self.textures[targets[0][0]].layout
-        tiles = {k: v for k, v in lies.items() if isinstance(v, Tile)}
         common |= defines
-        if any(v.folded for v in tiles.values()):
-            common |= {"FOLD": 1, "EXTRA_PARAMS": f"ivec4 {', '.join(tiles)}; {common['EXTRA_PARAMS']}"}
-            params = {**params, **{k: v.fold for k, v in tiles.items()}}
+        if any(v.folded for v in lies.values()):
+            common |= {"FOLD": 1, "EXTRA_PARAMS": f"ivec4 {', '.join(lies)}; {common['EXTRA_PARAMS']}"}
+            params = {**params, **{k: v.fold for k, v in lies.items()}}
         source = assemble(shader, common)
         self.steps.append(Step(source, dict(inputs), tuple(targets), viewport, params, label))
 
@@ -232,6 +231,8 @@ class Planner:
         """Split what is made once from what every run makes, and let dynamic textures share memory by lifetime."""
         prepare = [s for s in self.steps if self.textures[s.outs[0]].constant]
         steps = [s for s in self.steps if not self.textures[s.outs[0]].constant]
+        if self.limits.interleave:
+            steps = interleaved(steps)
         plan = Plan(self.textures, prepare, steps, self.inputs, self.outputs)
         share(plan)
         return plan
