@@ -75,7 +75,7 @@ def _ours(e: Exception, planned: Plan) -> Exception:
         source = next(s.source for s in [*planned.prepare, *planned.steps] if s.source.text == text)
         return ShaderError(glsl.explain(e.message, source))  # type: ignore[attr-defined]
     if name == "DeviceLost":
-        return DeviceLost("webgl2: the GPU context was lost; load the model again")
+        return DeviceLost("webgl2: the GPU context was lost; predict again once it is restored")
     return BackendError(f"webgl2: {_words(e)}")
 
 
@@ -118,9 +118,8 @@ class WebGL2Executable:
         return _dict(self._guard(lambda: self.runner.read(self.exe)))
 
     async def run_async(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        self._guard(lambda: self.runner.run(self.exe, self._feed(feeds)))
         try:
-            return _dict(await self.runner.readAsync(self.exe))
+            return _dict(await self.runner.predict(self.exe, self._feed(feeds)))
         except Exception as e:
             raise _ours(e, self.plan) from None
 
