@@ -157,7 +157,7 @@ class WebGL2:
 
     def __init__(self) -> None:
         limits = runner().limits()
-        self.limits = Limits(limits.max_size, limits.lanes, limits.samplers)
+        self.limits = Limits(limits.max_size, limits.lanes, limits.samplers, limits.half)
 
     def prepare(self, graph: Graph) -> WebGL2Executable:
         executable = WebGL2Executable(plan(graph, self.limits))

@@ -160,7 +160,7 @@ def product(planner: Any, node: Node, w_rows: tuple[int, int]) -> None:
     k4 = -(-k // 4)
     params = {"w_rows": w_rows, "out_c4": layout.c4, "in_c4": k4, "in_c": k, "x_tile": planner.tile(x).param}
     parts = 1
-    while layout.lanes == 1 and parts * layout.c4 * layout.rows < ENOUGH and k4 >= 16 * parts:
+    while layout.lanes == 1 and parts * layout.c4 * layout.rows < ENOUGH and k4 > 32 * parts:
         parts *= 2
     if parts == 1:
         return draw(planner, "matmul.glsl", node, layout, inputs, params)

@@ -16,6 +16,7 @@ class Limits:
     max_size: int = 8192
     lanes: int = 8
     samplers: int = 16
+    half: bool = False  # textures hold 16-bit floats: half the memory and traffic, three decimal digits
     winograd: bool = True
     interleave: bool = True
 

@@ -57,6 +57,7 @@ class Plan:
     inputs: dict[str, int]
     outputs: dict[str, int]
     slots: list[tuple[int, int, int]] = field(default_factory=list)
+    half: bool = False
 
     def __str__(self) -> str:
         sources = list(dict.fromkeys(s.source.text for s in self.steps))
@@ -65,7 +66,7 @@ class Plan:
             f"{'x'.join(map(str, (*s.viewport[2:], len(s.targets)))):<14} {s.label}"
             for i, s in enumerate(self.steps)
         ]
-        held = sum(16 * w * h * n for w, h, n in self.slots)
+        held = sum((8 if self.half else 16) * w * h * n for w, h, n in self.slots)
         lines.append(
             f"{len(self.steps)} draws a run, {len(self.prepare)} before the first, {len(sources)} programs, "
             f"{len(self.slots)} textures of {held / 1e6:.1f} MB"
@@ -233,6 +234,6 @@ class Planner:
         steps = [s for s in self.steps if not self.textures[s.outs[0]].constant]
         if self.limits.interleave:
             steps = interleaved(steps)
-        plan = Plan(self.textures, prepare, steps, self.inputs, self.outputs)
+        plan = Plan(self.textures, prepare, steps, self.inputs, self.outputs, half=self.limits.half)
         share(plan)
         return plan

@@ -1,7 +1,7 @@
 // runner.js - replays a plan on WebGL2. It knows no layer, no shape and no layout: textures, programs, draws, in order.
 //
 // A plan (plain data, made in Python by backends/webgl2):
-//   textures  [[width, height, layers], ...]
+//   textures  [[width, height, layers], ...];  half: do they hold 16-bit floats?
 //   programs  [{source, samplers: [name, ...]}, ...]
 //   uploads   [{texture, parts, buffer, offset, length, type, min, scale} | {texture, parts, floats}, ...]
 //   targets   [[[texture, layer], ...], ...]            what a draw writes: a framebuffer each
@@ -38,7 +38,9 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
 
     open() {
       const gl = this.gl;
-      if (!gl.getExtension("EXT_color_buffer_float")) throw new Error("this GPU cannot render to float textures");
+      this.full = Boolean(gl.getExtension("EXT_color_buffer_float"));
+      if (!this.full && !gl.getExtension("EXT_color_buffer_half_float"))
+        throw new Error("this GPU cannot render to float textures");
       this.parallel = gl.getExtension("KHR_parallel_shader_compile");
       this.programs = new Map(); // source -> program, shared by all plans
       this.vertex = this.compile(gl.VERTEX_SHADER, VERTEX);
@@ -60,6 +62,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
         max_size: Math.min(get("MAX_TEXTURE_SIZE"), get("MAX_VIEWPORT_DIMS")[0]),
         lanes: Math.min(8, get("MAX_DRAW_BUFFERS"), get("MAX_COLOR_ATTACHMENTS")) >= 8 ? 8 : 4,
         samplers: get("MAX_TEXTURE_IMAGE_UNITS"),
+        half: !this.full,
       };
     }
 
@@ -94,7 +97,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     make(exe) {
       const { plan } = exe;
       exe.programs = plan.programs.map((p) => this.program(p.source));
-      exe.textures = plan.textures.map(([w, h, n]) => this.texture(w, h, n));
+      exe.textures = plan.textures.map(([w, h, n]) => this.texture(w, h, n, plan.half));
       exe.framebuffers = [];
       exe.reader = exe.blocks = null;
       for (const u of plan.uploads) this.upload(exe, u, exe.buffers);
@@ -166,8 +169,8 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       gl.bufferData(gl.UNIFORM_BUFFER, data, gl.STATIC_DRAW);
     }
 
-    texture(width, height, layers, format = this.gl.RGBA32F) {
-      const gl = this.gl, t = gl.createTexture();
+    texture(width, height, layers, half) {
+      const gl = this.gl, t = gl.createTexture(), format = half ? gl.RGBA16F : gl.RGBA32F;
       gl.activeTexture(gl.TEXTURE0);
       gl.bindTexture(gl.TEXTURE_2D_ARRAY, t);
       gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, format, width, height, layers);
