@@ -266,9 +266,46 @@ def fusions() -> Iterator[Case]:
     yield Case("mean of everything", lambda x: ops.mean(x, axes=(0, 1)), ((3, 5),))
 
 
+def recurrence() -> Iterator[Case]:
+    tanh, sigmoid = ("tanh", 0), ("sigmoid", 0)
+    two = {"activation": tanh, "recurrent_activation": sigmoid}
+    cells = {
+        "simple_rnn": (ops.simple_rnn, 1, 1, 0, {"activation": tanh}),
+        "lstm": (ops.lstm, 4, 2, 0, two),
+        "lstm of sigmoids": (ops.lstm, 4, 2, 0, {**two, "activation": sigmoid}),  # whose padding is not 0 by itself
+        "gru": (ops.gru, 3, 1, 1, {**two, "reset_after": True}),
+        "gru that resets before": (ops.gru, 3, 1, 0, {**two, "reset_after": False}),
+    }
+    for name, (op, gates, states, biases, attrs) in cells.items():
+        for n, t, u in ((1, 5, 8), (2, 9, 3)):
+            shapes = ((n, t, gates * u), (u, gates * u), *[(n, u)] * states, *[(u,)] * biases)
+            for options in ({}, {"reverse": True}):
+
+                def plain(*xs: Any, op: Any = op, attrs: Any = attrs, options: Any = options) -> Any:
+                    return list(op(*xs, **attrs, **options))
+
+                def masked(*xs: Any, op: Any = op, attrs: Any = attrs, options: Any = options) -> Any:
+                    mask = ops.where(ops.less(xs[-1], 0.5), 1.0, 0.0)
+                    return list(op(*xs[:-1], mask, **attrs, **options, zero="reverse" in options))
+
+                row = f"{name} {n} {t} {u} {' '.join(options)}".strip()
+                yield Case(row, plain, shapes, tuple(range(1, len(shapes))))
+                yield Case(f"{row} masked", masked, (*shapes, (n, t)), (1,))
+        shapes = ((1, 4, gates * 5), (5, gates * 5), *[(1, 5)] * states, *[(5,)] * biases)
+        last = lambda *xs, op=op, attrs=attrs: op(*xs, **attrs)[1]  # noqa: E731
+        yield Case(f"{name}, the last state alone", last, shapes, (1,))
+
+    def counted(x: Any) -> Any:
+        step = lambda s, xs: ([s[0] + xs[0], s[1] * 0.5], [s[0] * s[1]])  # noqa: E731
+        (a, b), (y,) = ops.scan(step, [x * 0.0, x + 1.0], [ops.reshape(ops.concat(x, x, x, axis=1), shape=(2, 3, 7))])
+        return [a, b, y]
+
+    yield Case("scan", counted, ((2, 7),))
+
+
 def cases() -> list[Case]:
     """Every row."""
-    tables = (elementwise, convolutions, contractions, reductions, movements, fusions)
+    tables = (elementwise, convolutions, contractions, reductions, movements, fusions, recurrence)
     rows = [case for table in tables for case in table()]
     assert len({c.name for c in rows}) == len(rows), "two cases of one name"
     return rows

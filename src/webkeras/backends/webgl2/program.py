@@ -50,6 +50,7 @@ def program(plan: Plan) -> tuple[str, list[Any]]:
     kept = {slot(t) for t in needed} | {slot(t) for s in plan.steps for t in s.outs}
     whole = {
         "textures": plan.slots,
+        "half": plan.half,
         "programs": [{"source": text, "samplers": names} for text, names in sources],
         "uploads": [upload(i) for i, t in enumerate(plan.textures) if t.upload is not None],
         "targets": list(targets),
