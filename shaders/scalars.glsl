@@ -50,3 +50,17 @@ vec4 pow_(vec4 x, vec4 y) {
 vec4 select_(vec4 condition, vec4 a, vec4 b) {
   return mix(b, a, notEqual(condition, vec4(0.0)));
 }
+
+// Drivers may answer sin and cos with 11 bits only. Here: x less the nearest multiple of pi / 2, taken off in two parts
+// so that no digits are lost below |x| = 1e4, then the Taylor polynomials of that quadrant.
+vec4 quadrant(vec4 x, vec4 turn) {
+  vec4 q = roundEven(x * 0.63661977), r = (x - q * 1.5703125) - q * 4.8382679e-4, s = r * r;
+  vec4 sine = r * (1.0 + s * (-0.16666667 + s * (8.3333333e-3 + s * (-1.9841270e-4 + s * 2.7557319e-6))));
+  vec4 cosine = 1.0 + s * (-0.5 + s * (4.1666667e-2 + s * (-1.3888889e-3 + s * 2.4801587e-5)));
+  vec4 side = mod(q + turn, 4.0), odd = mod(side, 2.0);
+  vec4 y = mix(sine, cosine, equal(odd, vec4(1.0)));
+  return mix(y, -y, greaterThanEqual(side, vec4(2.0)));
+}
+
+vec4 sin_(vec4 x) { return quadrant(x, vec4(0.0)); }
+vec4 cos_(vec4 x) { return quadrant(x, vec4(1.0)); }

@@ -4,11 +4,12 @@ import re
 import sys
 from pathlib import Path
 
-from tools import numpy_wheel, runtime
+from tools import build_wasm, numpy_wheel, runtime
 from tools.common import DIST, PYODIDE, ROOT, WEB, copy_if_changed, files_under, run, say, step
 
 VERSION = re.findall(r'^__version__ = "(.+)"', (ROOT / "src/webkeras/__init__.py").read_text(), re.M)[0]
 WHEEL = DIST / f"webkeras-{VERSION}-py3-none-any.whl"
+COMPANIONS = [ROOT / "src/webkeras/backends" / name for name in ("webgl2/runner.js", "wasm/machine.js")]  # the page loads it as a script, for a strict CSP
 SNAPSHOT = PYODIDE / "snapshot.bin"
 
 
@@ -18,6 +19,7 @@ def build() -> None:
     assembling = [tools / name for name in ("runtime.py", "numpy_wheel.py", "pyodide-packages.txt")]
     step("Pyodide runtime", lock, assembling, build_runtime)
 
+    step("WebAssembly kernels", build_wasm.modules()[-1], [tools / "build_wasm.py", *build_wasm.SOURCES], build_wasm.build)
     packaged = files_under(*(ROOT / name for name in ("src", "shaders", "pyproject.toml", "README.md", "LICENSE")))
     compiling = [tools / name for name in ("pyodide.mjs", "compile.mjs", "add_bytecode.py")]
     sources = [*packaged, *assembling, *compiling]
@@ -48,14 +50,14 @@ def build_snapshot() -> None:
 def copy_pages() -> None:
     """web/ -> dist/web, beside what other steps put there; a page that is gone from web/ goes from dist/web too."""
     source = ROOT / "web"
-    pages = {file.relative_to(source) for file in files_under(source)} if source.exists() else set()
+    pages = {file.relative_to(source): file for file in files_under(source)}
+    pages |= {Path(file.name): file for file in COMPANIONS}
     listing = DIST / ".stamps/pages"
     for old in listing.read_text().splitlines() if listing.exists() else []:
         if Path(old) not in pages:
             (WEB / old).unlink(missing_ok=True)
-    for page in pages:
-        copy_if_changed(source / page, WEB / page)
-    copy_if_changed(ROOT / "src/webkeras/backends/webgl2/runner.js", WEB / "runner.js")
+    for page, file in pages.items():
+        copy_if_changed(file, WEB / page)
     listing.write_text("".join(f"{page}\n" for page in sorted(pages)))
 
 

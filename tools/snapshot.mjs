@@ -1,8 +1,7 @@
 // Boots Pyodide once, imports what the page needs, and keeps the memory: node tools/snapshot.mjs PYODIDE_FOLDER WHEEL OUT
 //
 // A page that starts from this memory skips the boot and the imports. Only pure Python may be loaded in it, and the
-// files of the in-memory file system are not part of it: webkeras.preload(), where there is one, reads now what the
-// page will need of them.
+// files of the in-memory file system are not part of it: webkeras.preload() reads now what the page will need of them.
 import { readFile, writeFile } from "node:fs/promises";
 import { boot } from "./pyodide.mjs";
 
@@ -15,8 +14,7 @@ pyodide.runPython(`
 import sys
 import webkeras
 
-if hasattr(webkeras, "preload"):
-    webkeras.preload()
+webkeras.preload()
 if "numpy" in sys.modules:
     raise RuntimeError("webkeras imported numpy, which a snapshot cannot hold; import it where it is used")
 del sys, webkeras

@@ -11,6 +11,7 @@ from webkeras.errors import (
     WebKerasError,
     WeightsError,
 )
+from webkeras.fetch import fetch_model
 from webkeras.layers import Layer, key, layer
 from webkeras.model import Model, load_model
 
@@ -20,9 +21,11 @@ def preload() -> None:
     import webkeras.backends.reference
     import webkeras.backends.webgl2.context
     import webkeras.page  # noqa: F401
+    from webkeras.backends.wasm import module
     from webkeras.backends.webgl2 import glsl
 
     glsl.preload()
+    module.preload()
 
 
 __version__ = "0.1.0"
@@ -39,6 +42,7 @@ __all__ = [
     "WebKerasError",
     "WeightsError",
     "backends",
+    "fetch_model",
     "key",
     "layer",
     "load_model",

@@ -70,8 +70,8 @@ SCALARS: dict[str, Scalar] = {
     "tanh": Scalar(1, lambda x: np.tanh(x), "tanh_({})"),
     "sigmoid": Scalar(1, _sigmoid, "sigmoid_({})"),
     "erf": Scalar(1, _erf, "erf_({})"),
-    "sin": Scalar(1, lambda x: np.sin(x), "sin({})"),
-    "cos": Scalar(1, lambda x: np.cos(x), "cos({})"),
+    "sin": Scalar(1, lambda x: np.sin(x), "sin_({})"),
+    "cos": Scalar(1, lambda x: np.cos(x), "cos_({})"),
 }
 
 

@@ -142,36 +142,44 @@ def recording(layer: str) -> Iterator[None]:
 
 @dataclass
 class Memory:
-    """The states of one trace: what each was before the run, and what it is by now."""
+    """The states of one trace: what each was before the run, and what it is by now, by name."""
 
+    taken: set[str]
     before: dict[str, Value] = field(default_factory=dict)
     now: dict[str, Value] = field(default_factory=dict)
+    names: dict[int, list[str]] = field(default_factory=dict)  # of a layer's states
 
 
 _memory: list[Memory] = []
 
 
 @contextmanager
-def remembering() -> Iterator[Memory]:
-    """Layers traced inside may `recall` and `keep` states."""
-    _memory.append(Memory())
+def remembering(taken: Iterable[str] = ()) -> Iterator[Memory]:
+    """Layers traced inside may `recall` and `keep` states, under names that are not `taken`."""
+    _memory.append(Memory(set(taken)))
     try:
         yield _memory[-1]
     finally:
         _memory.pop()
 
 
-def recall(name: str, shape: Shape) -> Value:
-    """The state of this name: what was kept last, in this trace or by the run before; zeros at first."""
+def recall(owner: Any, shapes: Sequence[Shape]) -> list[Value]:
+    """A layer's states: what it kept last, in this trace or in the run before; zeros at first."""
     memory = _memory[-1]
-    if name not in memory.now:
-        memory.before[name] = memory.now[name] = Value(shape, name=name)
-    return memory.now[name]
+    if id(owner) not in memory.names:
+        name = f"{owner.name} state"
+        while f"{name} 0" in memory.taken:
+            name += "'"
+        memory.names[id(owner)] = names = [f"{name} {i}" for i in range(len(shapes))]
+        memory.taken.update(names)
+        memory.before.update({k: Value(s, name=k) for k, s in zip(names, shapes, strict=True)})
+        memory.now.update({k: memory.before[k] for k in names})
+    return [memory.now[k] for k in memory.names[id(owner)]]
 
 
-def keep(name: str, new: Value) -> None:
-    """Keep a state under its name."""
-    _memory[-1].now[name] = new
+def keep(owner: Any, states: Sequence[Value]) -> None:
+    """Keep a layer's states for the next time."""
+    _memory[-1].now.update(zip(_memory[-1].names[id(owner)], states, strict=True))
 
 
 def op(*, shape: Callable[..., Any], arity: int | None = 1, composite: bool = False) -> Callable[..., Any]:
@@ -214,6 +222,11 @@ def value(x: Any) -> Value:
     return Value(shape, constant=Literal(shape, tuple(flat)))
 
 
+def full(shape: Shape, fill: float) -> Value:
+    """A constant that is `fill` everywhere."""
+    return Value(shape, constant=Literal(shape, (fill,) * size(shape)))
+
+
 def _flatten(x: Any) -> tuple[Shape, list[float]]:
     if not isinstance(x, list | tuple):
         return (), [float(x)]
@@ -249,11 +262,13 @@ class Graph:
     """Named inputs and outputs; everything between hangs on the outputs. Prints itself.
 
     `states` are names that stand in both: what goes out of one run under such a name comes in at the next.
+    `layers` are the shapes of the Keras layers' outputs, by layer (of its first call, its first tensor).
     """
 
     inputs: dict[str, Value]
     outputs: dict[str, Value]
     states: tuple[str, ...] = ()
+    layers: dict[str, Shape] = field(default_factory=dict)
 
     def nodes(self) -> list[Node]:
         """Every node the outputs need, producers first."""
@@ -337,8 +352,8 @@ def compute(node: Node, xs: Sequence[Any]) -> Sequence[Any]:
     return y if isinstance(y, tuple) else (y,)
 
 
-def run(graph: Graph, feed: Mapping[str, Any]) -> dict[str, Any]:
-    """Walk the graph with numpy: feed and result are arrays by input and output name."""
+def run(graph: Graph, feed: Mapping[str, Any], done: Callable[[Node], None] = lambda node: None) -> dict[str, Any]:
+    """Walk the graph with numpy: feed and result are arrays by input and output name; `done` hears of each node."""
     from webkeras.lazy import np
 
     arrays: dict[int, Any] = {id(v): np.asarray(feed[k], "float32") for k, v in graph.inputs.items()}
@@ -355,6 +370,7 @@ def run(graph: Graph, feed: Mapping[str, Any]) -> dict[str, Any]:
     for i, node in enumerate(nodes):
         for v, y in zip(node.outs, compute(node, [get(v) for v in node.inputs]), strict=True):
             arrays[id(v)] = y
+        done(node)
         for v in node.inputs:
             if last[id(v)] == i and v.node:
                 arrays.pop(id(v), None)

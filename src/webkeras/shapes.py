@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from webkeras.errors import ShapeError
 
@@ -44,10 +44,24 @@ def same(n: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]
     return total // 2, total - total // 2
 
 
+#: The pads before the first element; Keras 1.2.2, keras/backend/theano_backend.py:conv2d, pool2d
+THEANO: dict[str, Callable[[int], int]] = {
+    "half": lambda k: k // 2,
+    "pool": lambda k: k - 2 if k > 2 and k % 2 else k - 1,
+}
+
+
 def padding(
     mode: str, shape: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
 ) -> Pads:
-    """Keras' padding names as explicit pads per axis: 'valid', 'same' or 'causal' (all before)."""
+    """Keras' padding names as explicit pads per axis: 'valid', 'same' or 'causal' (all before).
+
+    'half' and 'pool' are what 'same' was on Theano, for convolution and for pooling: as many elements, other places.
+    """
+    if mode in THEANO:
+        spans = [(n, d * (k - 1) + 1, s) for n, k, s, d in zip(shape, kernel, strides, dilation, strict=True)]
+        lows = [THEANO[mode](k) for _, k, _ in spans]
+        return tuple((lo, max(0, (-(-n // s) - 1) * s + k - n - lo)) for lo, (n, k, s) in zip(lows, spans, strict=True))
     if mode == "valid":
         return tuple((0, 0) for _ in shape)
     if mode == "same":
@@ -55,6 +69,26 @@ def padding(
     if mode == "causal":
         return tuple((d * (k - 1), 0) for k, d in zip(kernel, dilation, strict=True))
     raise ShapeError(f"padding {mode!r} is unknown; expected 'valid', 'same' or 'causal'")
+
+
+def transposed(
+    mode: str, n: int, kernel: int, stride: int, dilation: int = 1, extra: int | None = None
+) -> tuple[int, tuple[int, int]]:
+    """Keras' output size and pads (before, after) of a transposed convolution; `extra` is output_padding.
+
+    The pads are those of the convolution whose adjoint it is: "same" centres the kernel, the odd element goes after.
+    Source: keras/src/backend/common/backend_utils.py:_convert_conv_transpose_padding_args_from_keras_to_jax
+    """
+    kernel = dilation * (kernel - 1) + 1
+    full = (n - 1) * stride + kernel
+    if mode == "valid":
+        out = full + (max(stride - kernel, 0) if extra is None else extra)
+    elif mode == "same":
+        out = n * stride if extra is None else full - 2 * (kernel // 2) + extra
+    else:
+        raise ShapeError(f"padding {mode!r} is unknown for a transposed convolution; expected 'valid' or 'same'")
+    total = max(full - out, 0)
+    return out, (total // 2, total - total // 2)
 
 
 def axis(i: int, ndim: int) -> int:

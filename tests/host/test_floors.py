@@ -10,14 +10,16 @@ PACKAGE = ROOT / "src/webkeras"
 
 # From the ground up. A room (a module, or a folder with all in it) knows the floors below it, not its neighbours.
 FLOORS = [
-    {"errors", "lazy"},
+    {"errors", "lazy", "buffer", "version", "serve"},
     {"shapes", "expr", "text"},
-    {"graph", "format", "spec"},
+    {"graph", "format", "spec", "hdf5"},
     {"ops", "weights", "dialects"},
-    {"layers", "passes", "plan"},
-    {"trace", "backends", "fetch"},
+    {"layers", "passes", "plan", "matching"},
+    {"trace", "backends"},
+    {"files"},
     {"model"},
-    {"page"},
+    {"fetch"},
+    {"page", "cli"},
     {"__init__"},
 ]
 # (who, whom): looked up when it runs, not when it is imported.
@@ -46,7 +48,7 @@ def room(file: Path) -> str:
 
 
 def floor(name: str) -> int:
-    (level,) = [i for i, rooms in enumerate(FLOORS) if name in rooms] or pytest.fail(f"{name} has no floor in FLOORS")
+    (level,) = [i for i, rooms in enumerate(FLOORS) if name in rooms] or pytest.fail(f"{name} is no room in FLOORS")
     return level
 
 
@@ -58,8 +60,6 @@ def test_imports_point_down(file):
         if parts[0] != "webkeras":
             continue
         other = parts[1]
-        is_room = any(other in rooms for rooms in FLOORS) or (PACKAGE / other).exists()
-        assert is_room, f"{me} imports {name}: inside the package, import from the module that defines it"
         if other != me and (me, other) not in EXCEPTIONS:
             assert floor(other) < floor(me), f"{me} (floor {floor(me)}) imports {name} (floor {floor(other)})"
 
@@ -74,7 +74,7 @@ def test_few_modules_touch_the_browser_or_numpy(file):
 
 
 def test_encoder_knows_only_the_ground_floors():
-    allowed = {"errors", "lazy", "shapes", "format"}
+    allowed = {"errors", "lazy", "shapes", "text", "format"}
     for file in (ROOT / "encoder").rglob("*.py"):
         for name in imports(file):
             parts = name.split(".")

@@ -51,7 +51,9 @@ def _why_not(name: str) -> str:
         from webkeras.backends.webgl2 import context
 
         return context.why_not()
-    return "the WebAssembly backend is not built yet"
+    from webkeras.backends.wasm import module
+
+    return module.why_not()
 
 
 _open: dict[str, Backend] = {}
@@ -79,6 +81,10 @@ def _opened(name: str) -> Backend:
         from webkeras.backends.webgl2 import context
 
         return context.WebGL2()
+    if name == "wasm":
+        from webkeras.backends.wasm import module
+
+        return module.Wasm()
     from webkeras.backends.reference import Reference
 
     return Reference()

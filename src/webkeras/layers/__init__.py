@@ -1,18 +1,47 @@
 """Layers, written once: config keys, weights and ops, one module per Keras family."""
 
-from webkeras.layers import activation, convolution, core, merging, normalization, pooling, reshaping
-from webkeras.layers.base import LAYERS, Layer, key, layer
+from webkeras.layers import (
+    activation,
+    attention,
+    convolution,
+    convolutional_recurrent,
+    core,
+    keras1,
+    locally_connected,
+    merging,
+    normalization,
+    operations,
+    pooling,
+    preprocessing,
+    recurrent,
+    regularization,
+    reshaping,
+    spectrogram,
+    wrapper,
+)
+from webkeras.layers.base import LAYERS, Layer, key, layer, make
 
 __all__ = [
     "LAYERS",
     "Layer",
     "activation",
+    "attention",
     "convolution",
+    "convolutional_recurrent",
     "core",
+    "keras1",
     "key",
     "layer",
+    "locally_connected",
+    "make",
     "merging",
     "normalization",
+    "operations",
     "pooling",
+    "preprocessing",
+    "recurrent",
+    "regularization",
     "reshaping",
+    "spectrogram",
+    "wrapper",
 ]

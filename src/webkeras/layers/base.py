@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from webkeras import ops
 from webkeras.errors import ConfigError, ShapeError, WeightsError
 from webkeras.graph import Value, recording
 from webkeras.shapes import Shape
@@ -13,13 +15,14 @@ LAYERS: dict[str, type[Layer]] = {}
 
 #: Keys that matter in training only, or say what the weights and shapes say already.
 IGNORED = frozenset(
-    "name trainable dtype batch_input_shape batch_shape input_shape input_dtype build_config "
-    "activity_regularizer kernel_initializer bias_initializer kernel_regularizer bias_regularizer kernel_constraint "
-    "bias_constraint depthwise_initializer pointwise_initializer depthwise_regularizer pointwise_regularizer "
-    "depthwise_constraint pointwise_constraint beta_initializer gamma_initializer moving_mean_initializer "
-    "moving_variance_initializer beta_regularizer gamma_regularizer beta_constraint gamma_constraint momentum "
+    "name trainable dtype batch_input_shape batch_shape input_shape input_dtype build_config momentum "
     "renorm renorm_clipping renorm_momentum fused virtual_batch_size adjustment synchronized".split()
 )
+TRAINING = ("_initializer", "_regularizer", "_constraint")  # how keys end that matter in training only
+#: The same in Keras 1, and sizes that the input tells.
+KERAS1 = re.compile(r"(\w+_)?init|dropout|input_dim|input_length|output_dtype")
+
+Spelling = str | tuple[str, ...]
 
 T = TypeVar("T", bound="type[Layer]")
 
@@ -27,8 +30,9 @@ T = TypeVar("T", bound="type[Layer]")
 class key:
     """One config key: how to read it, its default (none: required) and its name in older Keras.
 
-    `read` takes the file's value; with `versioned` it takes the dialect as well, where the meaning changed. An older
-    name may be a tuple of names: their values together are read as one.
+    `read` takes the file's value; with `versioned` it takes the dialect as well, where the meaning changed, with
+    `ranked` the number of the layer's spatial axes. An older name may be a tuple of names, whose values together are
+    read as one, or a dict of names by rank.
     """
 
     def __init__(
@@ -36,30 +40,32 @@ class key:
         read: Callable[..., Any],
         default: Any = ...,
         *,
-        keras1: str | tuple[str, ...] | None = None,
+        keras1: Spelling | Mapping[int, Spelling] | None = None,
         keras2: str | None = None,
         versioned: bool = False,
+        ranked: bool = False,
     ) -> None:
-        self.read, self.default, self.versioned = read, default, versioned
+        self.read, self.default, self.versioned, self.ranked = read, default, versioned, ranked
         self.older = {1: keras1 or keras2, 2: keras2}
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def spelled(self, dialect: int) -> str | tuple[str, ...]:
+    def spelled(self, dialect: int, rank: int) -> Spelling:
         """The key's name in a dialect."""
-        return self.older.get(dialect) or self.name
+        old = self.older.get(dialect)
+        return (old.get(rank) if isinstance(old, Mapping) else old) or self.name
 
-    def get(self, config: Mapping[str, Any], dialect: int) -> Any:
+    def get(self, config: Mapping[str, Any], dialect: int, rank: int) -> Any:
         """The key's value in a config; KeyError when it is required and missing."""
-        old = self.spelled(dialect)
+        old = self.spelled(dialect, rank)
         if isinstance(old, tuple):
             value = [config[o] for o in old] if old[0] in config else self.default
         else:
             value = config.get(old, self.default)
         if value is ...:
             raise KeyError(old)
-        return self.read(value, dialect) if self.versioned else self.read(value)
+        return self.read(value, *[dialect] * self.versioned, *[rank] * self.ranked)
 
     def __get__(self, layer: Any, owner: type) -> Any:
         raise AttributeError(f"key {self.name!r} is read when the layer is made")
@@ -78,27 +84,43 @@ def layer(*names: str) -> Callable[[T], T]:
     return register
 
 
+def make(class_name: str, config: Mapping[str, Any], dialect: int, arrays: Sequence[Any] = ()) -> Layer:
+    """The layer of a class name as files have it; ConfigError where nobody registered it."""
+    if class_name not in LAYERS:
+        raise ConfigError(
+            f"unknown layer {class_name!r} ({config.get('name')!r}, Keras {int(dialect)} dialect); "
+            f'register it with @webkeras.layer("{class_name}")'
+        )
+    return LAYERS[class_name](config, dialect, arrays)
+
+
 class Layer:
     """A Keras layer: `call` says what it computes, in ops; `build` which weights it has.
 
     Subclasses declare their config keys as class attributes; a key of the file that nobody reads is an error.
-    `mask` says what becomes of Keras' mask: "pass" hands the first input's on, "stop" drops it.
+    `mask` says what becomes of Keras' mask: "pass" hands the first input's on, "stop" drops it, "use" gives it to
+    `call` as the keyword `mask` (a list, where the input is one) and then asks `compute_mask`.
+    `training` names config keys that matter in training only; `rank` is the number of spatial axes.
     """
 
-    mask: ClassVar[str] = "pass"
+    mask: ClassVar[str] = "stop"
+    training: ClassVar[tuple[str, ...]] = ()
+    rank: ClassVar[int] = 0
+    leading: ClassVar[tuple[str, ...]] = ("batch",)  # what stands before the spatial axes
 
     def __init__(self, config: Mapping[str, Any], dialect: int = 3, arrays: Sequence[Any] = ()) -> None:
         self.name, self.dialect, self.arrays = str(config.get("name", "")), dialect, list(arrays)
-        known: set[str] = set(IGNORED)
+        known: set[str] = {*IGNORED, *self.training}
         for k in self.keys():
-            old = k.spelled(dialect)
+            old = k.spelled(dialect, self.rank)
             known.update(old if isinstance(old, tuple) else [old])
             try:
-                setattr(self, k.name, k.get(config, dialect))
+                setattr(self, k.name, k.get(config, dialect, self.rank))
             except KeyError as e:
                 raise ConfigError(f"{self}: config has no {e} (Keras {dialect} dialect)") from None
             except (TypeError, ValueError, ConfigError) as e:
                 raise ConfigError(f"{self}: config key {k.name!r}: {e}") from None
+        known.update(k for k in config if k.endswith(TRAINING) or (dialect == 1 and KERAS1.fullmatch(k)))
         if unknown := sorted(set(config) - known):
             raise ConfigError(f"{self}: config key {unknown[0]!r} is read by nobody (Keras {dialect} dialect)")
 
@@ -127,23 +149,34 @@ class Layer:
         """What the layer computes."""
         raise NotImplementedError(f"{self}: has no call")
 
-    def compute_mask(self, *xs: Any) -> Any:
-        """The mask of the output."""
-        first = xs[0][0] if xs and isinstance(xs[0], list) else xs[0] if xs else None
-        return getattr(first, "mask", None) if self.mask == "pass" else None
+    def compute_mask(self, x: Any, mask: Any) -> Any:
+        """The mask of the output, from the first argument and its mask (a list of masks, where x is a list)."""
+        return mask[0] if isinstance(mask, list) else mask
 
     def __call__(self, *xs: Any, **kwargs: Any) -> Any:
         """Bind the weights, compute, carry the mask; every error names the layer."""
+        if kwargs.pop("training", None):
+            raise ConfigError(f"{self}: is called with training=True; expected inference")
+        given = kwargs.pop("mask", None)
+        mask = attached(xs[0]) if xs and (given is None or self.mask != "use") else given
+        if self.mask == "use":
+            kwargs["mask"] = mask
         try:
             with recording(str(self)):
+                if self.rank:
+                    self.check_axes(xs[0][0] if isinstance(xs[0], list) else xs[0])
                 self.bind(*xs)
                 y = self.call(*xs, **kwargs)
-                mask = self.compute_mask(*xs)
+                out = None if self.mask == "stop" or not xs else self.compute_mask(xs[0], mask)
         except ShapeError as e:
             raise ShapeError(str(e) if str(e).startswith(str(self)) else f"{self}: {e}") from None
-        if isinstance(y, Value) and mask is not None and y.mask is None:
-            y.mask = mask
-        return y
+        return masked(y, out)
+
+    def check_axes(self, x: Any) -> None:
+        """ShapeError where the input has more or fewer axes than the layer's rank says."""
+        wanted = [*self.leading, *["space"] * self.rank, "channels"]
+        if len(x.shape) != len(wanted):
+            raise ShapeError(f"the input is {tuple(x.shape)}; expected {len(wanted)} axes: {', '.join(wanted)}")
 
     def bind(self, *xs: Any) -> None:
         """Give every weight its name; WeightsError when count or shape differ from what config and input make."""
@@ -158,3 +191,18 @@ class Layer:
                     f"{self}: {name} is {tuple(a.shape)} in the file, config and input make it {tuple(shape)}"
                 )
             setattr(self, name, a)
+
+
+def attached(x: Any) -> Any:
+    """Keras' mask of a tensor; of a list of tensors, the list of theirs."""
+    return [attached(v) for v in x] if isinstance(x, list) else getattr(x, "mask", None)
+
+
+def masked(y: Any, mask: Any) -> Any:
+    """y with this mask on its first tensor; one that is an input and has another mask is copied."""
+    if isinstance(y, list | tuple):
+        return type(y)([masked(y[0], mask), *y[1:]])
+    if isinstance(y, Value) and y.mask is not mask:
+        y = ops.reshape(y, shape=y.shape) if y.mask is not None else y
+        y.mask = mask
+    return y

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 from webkeras import ops
+from webkeras.graph import Value
 
 
 def to_last(x: Any) -> Any:
@@ -19,14 +20,24 @@ def to_first(x: Any) -> Any:
     return ops.transpose(x, perm=(0, len(x.shape) - 1, *range(1, len(x.shape) - 1)))
 
 
-def channels_last(call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Let `call` see channels last whatever the layer's data_format is."""
+def flip(x: Any, axis: int = 1) -> Any:
+    """x backwards on one axis; flipping twice is nothing."""
+    begin, end, step = [0] * len(x.shape), list(x.shape), [1] * len(x.shape)
+    begin[axis], end[axis], step[axis] = x.shape[axis] - 1, -1, -1
+    cuts = {"begin": tuple(begin), "end": tuple(end), "step": tuple(step)}
+    if isinstance(x, Value) and x.node and x.node.op == "slice" and x.node.attrs == cuts:
+        return x.node.inputs[0]
+    return ops.slice_(x, **cuts)
+
+
+def channels_last(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Let `call` see its first argument with channels last whatever the layer's data_format is."""
 
     @wraps(call)
-    def wrapped(self: Any, x: Any) -> Any:
+    def wrapped(self: Any, x: Any, *more: Any, **kwargs: Any) -> Any:
         if self.data_format == "channels_last":
-            return call(self, x)
-        y = call(self, to_last(x))
+            return call(self, x, *more, **kwargs)
+        y = call(self, to_last(x), *more, **kwargs)
         return to_first(y) if len(y.shape) > 2 else y
 
     return wrapped

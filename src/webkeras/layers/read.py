@@ -20,9 +20,14 @@ def whole(v: Any) -> int:
     return int(v)
 
 
-def optional(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def optional(read: Callable[..., Any]) -> Callable[..., Any]:
     """null, or what `read` takes."""
-    return lambda v: None if v is None else read(v)
+    return lambda v, *context: None if v is None else read(v, *context)
+
+
+def anything(v: Any) -> Any:
+    """Whatever stands there."""
+    return v
 
 
 def one_of(*values: Any) -> Callable[[Any], Any]:
@@ -36,34 +41,31 @@ def one_of(*values: Any) -> Callable[[Any], Any]:
     return read
 
 
-def wholes(n: int) -> Callable[[Any], tuple[int, ...]]:
-    """n whole numbers; one stands for all."""
-
-    def read(v: Any) -> tuple[int, ...]:
-        out = tuple(whole(i) for i in v) if isinstance(v, list | tuple) else (whole(v),) * n
-        if len(out) == 1:
-            out = out * n
-        if len(out) != n:
-            raise ValueError(f"{v!r}; expected {n} numbers")
-        return out
-
-    return read
+def wholes(v: Any, n: int) -> tuple[int, ...]:
+    """n whole numbers, one per spatial axis; one stands for all."""
+    out = tuple(whole(i) for i in v) if isinstance(v, list | tuple) else (whole(v),) * n
+    if len(out) == 1:
+        out = out * n
+    if len(out) != n:
+        raise ValueError(f"{v!r}; expected {n} numbers")
+    return out
 
 
-def pads(n: int) -> Callable[[Any], tuple[tuple[int, int], ...]]:
-    """n pairs (before, after); a number stands for equal sides, one number for all axes."""
+def sides(v: Any, n: int) -> tuple[tuple[int, int], ...]:
+    """n pairs (before, after); a number stands for equal sides, one number for all axes.
 
-    def read(v: Any) -> tuple[tuple[int, int], ...]:
-        rows = v if isinstance(v, list | tuple) and (n > 1 or isinstance(v[0], list)) else [v] * n
-        if len(rows) != n:
-            raise ValueError(f"{v!r}; expected {n} pairs")
-        out = [wholes(2)(row) for row in rows]
-        return tuple((a, b) for a, b in out)
-
-    return read
+    On one axis a list of two is the pair itself.
+    """
+    if n == 1 and isinstance(v, list | tuple) and len(v) == 2 and not isinstance(v[0], list | tuple):
+        v = [v]
+    rows = v if isinstance(v, list | tuple) else [v] * n
+    if len(rows) != n:
+        raise ValueError(f"{v!r}; expected {n} pairs")
+    out = [wholes(row, 2) for row in rows]
+    return tuple((a, b) for a, b in out)
 
 
 def data_format(v: Any) -> str:
-    """"channels_last" or "channels_first", Keras 1's "tf" and "th" understood; null and "default" are the first."""
+    """ "channels_last" or "channels_first", Keras 1's "tf" and "th" understood; null and "default" are the first."""
     names = {"tf": "channels_last", "th": "channels_first", "default": "channels_last", None: "channels_last"}
     return str(one_of("channels_last", "channels_first")(names.get(v, v)))

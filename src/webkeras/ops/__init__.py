@@ -3,9 +3,11 @@
 Channels last, row-major, explicit integers only: no "same", no None, no negative axes.
 """
 
-from webkeras.ops.composite import log_softmax, mean, softmax
+from webkeras.graph import full
+from webkeras.ops.composite import log_softmax, mean, normalize, resize, softmax
 from webkeras.ops.contraction import conv, conv_transpose, matmul
 from webkeras.ops.control import scan
+from webkeras.ops.einsum import einsum
 from webkeras.ops.elementwise import (
     absolute,
     add,
@@ -38,7 +40,7 @@ from webkeras.ops.elementwise import (
     where,
 )
 from webkeras.ops.movement import concat, pad, reshape, slice_, take, transpose
-from webkeras.ops.recurrent import gru, lstm, simple_rnn
+from webkeras.ops.recurrent import gate, gru, gru_step, lstm, lstm_step, masked_scan, simple_rnn, simple_rnn_step
 from webkeras.ops.reduction import pool, reduce
 
 __all__ = [
@@ -49,37 +51,46 @@ __all__ = [
     "conv_transpose",
     "cos",
     "divide",
+    "einsum",
     "equal",
     "erf",
     "exp",
     "expm1",
     "expression",
     "floor",
+    "full",
+    "gate",
     "gru",
+    "gru_step",
     "less",
     "less_equal",
     "log",
     "log1p",
     "log_softmax",
     "lstm",
+    "lstm_step",
     "map_",
+    "masked_scan",
     "matmul",
     "maximum",
     "mean",
     "minimum",
     "multiply",
     "negative",
+    "normalize",
     "pad",
     "pool",
     "power",
     "reduce",
     "reshape",
+    "resize",
     "round_",
     "rsqrt",
     "scan",
     "sigmoid",
     "sign",
     "simple_rnn",
+    "simple_rnn_step",
     "sin",
     "slice_",
     "softmax",

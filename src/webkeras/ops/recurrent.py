@@ -20,9 +20,12 @@ from webkeras.ops.elementwise import add, map_, multiply, subtract, where
 from webkeras.ops.movement import reshape, slice_
 from webkeras.shapes import Shape
 
+Function = Callable[[Any], Any]
+Step = Callable[[list[Any], list[Any]], tuple[list[Any], Any]]  # (states, xs_t) -> (new states, y)
+
 
 def masked_scan(
-    step: Callable[[list[Any], list[Any]], tuple[list[Any], Any]],
+    step: Step,
     states: Sequence[Any],
     xs: Sequence[Any],
     mask: Any = None,
@@ -68,6 +71,62 @@ def _shapes(gates: int, states: int, biases: int, x: Shape, recurrent: Shape, *r
     return [(n, t, u), *[(n, u)] * states]
 
 
+def simple_rnn_step(recurrent: Any, *, activation: Function) -> Step:
+    """One step of `simple_rnn`."""
+
+    def step(states: list[Any], xs: list[Any]) -> tuple[list[Any], Any]:
+        y = activation(add(xs[0], matmul(states[0], recurrent)))
+        return [y], y
+
+    return step
+
+
+def lstm_step(
+    recurrent: Any,
+    *,
+    activation: Function,
+    recurrent_activation: Function,
+    product: Callable[[Any, Any], Any] = matmul,
+) -> Step:
+    """One step of `lstm`; with another product of state and recurrent kernel, of its convolutional sisters."""
+
+    def step(states: list[Any], xs: list[Any]) -> tuple[list[Any], Any]:
+        z = add(xs[0], product(states[0], recurrent))
+        i, f, o = (recurrent_activation(gate(z, k, 4)) for k in (0, 1, 3))
+        c = add(multiply(f, states[1]), multiply(i, activation(gate(z, 2, 4))))
+        h = multiply(o, activation(c))
+        return [h, c], h
+
+    return step
+
+
+def gru_step(
+    recurrent: Any, *bias: Any, activation: Function, recurrent_activation: Function, reset_after: bool
+) -> Step:
+    """One step of `gru`; a bias comes with `reset_after`."""
+    u = recurrent.shape[0]
+
+    def part(first: int, last: int) -> Any:
+        return slice_(recurrent, begin=(0, first * u), end=(u, last * u), step=(1, 1))
+
+    gates, candidate = (recurrent, None) if reset_after else (part(0, 2), part(2, 3))
+
+    def step(states: list[Any], xs: list[Any]) -> tuple[list[Any], Any]:
+        (h,), (x,) = states, xs
+        hidden = matmul(h, gates)
+        z, r = (recurrent_activation(add(gate(x, k, 3), gate(hidden, k, gates.shape[1] // u))) for k in (0, 1))
+        after = multiply(r, add(gate(hidden, 2, 3), bias[0])) if reset_after else None
+        inner = matmul(multiply(r, h), candidate) if after is None else after
+        y = add(multiply(z, h), multiply(subtract(1.0, z), activation(add(gate(x, 2, 3), inner))))
+        return [y], y
+
+    return step
+
+
+def _of(expr: Expr) -> Function:
+    return lambda x: map_(x, expr=expr)
+
+
 @composite(shape=lambda x, r, *rest, **_: _shapes(1, 1, 0, x, r, *rest), arity=None)
 def simple_rnn(
     x: Any, recurrent: Any, h: Any, *mask: Any, activation: Expr, reverse: bool = False, zero: bool = False
@@ -77,13 +136,9 @@ def simple_rnn(
     x (n, t, u), recurrent (u, u), h (n, u)[, mask (n, t)] -> (ys (n, t, u), h (n, u))
     Source: keras/src/layers/rnn/simple_rnn.py
     """
-
-    def step(states: list[Any], xs: list[Any]) -> tuple[list[Any], Any]:
-        y = map_(add(xs[0], matmul(states[0], recurrent)), expr=activation)
-        return [y], y
-
-    ys, (h,) = masked_scan(step, [h], [x], *mask, reverse=reverse, zero=zero)
-    return ys, h
+    step = simple_rnn_step(recurrent, activation=_of(activation))
+    ys, final = masked_scan(step, [h], [x], *mask, reverse=reverse, zero=zero)
+    return ys, *final
 
 
 @composite(shape=lambda x, r, *rest, **_: _shapes(4, 2, 0, x, r, *rest), arity=None)
@@ -104,21 +159,12 @@ def lstm(
     x (n, t, 4 u), recurrent (u, 4 u), h (n, u), c (n, u)[, mask (n, t)] -> (ys (n, t, u), h (n, u), c (n, u))
     Source: keras/src/layers/rnn/lstm.py; Hochreiter and Schmidhuber 1997
     """
-
-    def step(states: list[Any], xs: list[Any]) -> tuple[list[Any], Any]:
-        z = add(xs[0], matmul(states[0], recurrent))
-        i, f, o = (map_(gate(z, k, 4), expr=recurrent_activation) for k in (0, 1, 3))
-        c = add(multiply(f, states[1]), multiply(i, map_(gate(z, 2, 4), expr=activation)))
-        h = multiply(o, map_(c, expr=activation))
-        return [h, c], h
-
-    ys, (h, c) = masked_scan(step, [h, c], [x], *mask, reverse=reverse, zero=zero)
-    return ys, h, c
+    step = lstm_step(recurrent, activation=_of(activation), recurrent_activation=_of(recurrent_activation))
+    ys, final = masked_scan(step, [h, c], [x], *mask, reverse=reverse, zero=zero)
+    return ys, *final
 
 
-@composite(
-    shape=lambda x, r, *rest, reset_after, **_: _shapes(3, 1, int(reset_after), x, r, *rest), arity=None
-)
+@composite(shape=lambda x, r, *rest, reset_after, **_: _shapes(3, 1, int(reset_after), x, r, *rest), arity=None)
 def gru(
     x: Any,
     recurrent: Any,
@@ -138,30 +184,8 @@ def gru(
     -> (ys (n, t, u), h (n, u))
     Source: keras/src/layers/rnn/gru.py; Cho et al. 2014
     """
-    bias, mask = (rest[0], rest[1:]) if reset_after else (None, rest)
-    u = recurrent.shape[0]
-
-    def part(first: int, last: int) -> Any:
-        return slice_(recurrent, begin=(0, first * u), end=(u, last * u), step=(1, 1))
-
-    def after(h: Any, x: Any) -> tuple[Any, Any]:
-        """The update gate and what goes into the candidate, all in one product."""
-        hidden = matmul(h, recurrent)
-        z, r = (map_(add(gate(x, k, 3), gate(hidden, k, 3)), expr=recurrent_activation) for k in (0, 1))
-        return z, add(gate(x, 2, 3), multiply(r, add(gate(hidden, 2, 3), bias)))
-
-    def before(h: Any, x: Any) -> tuple[Any, Any]:
-        """The same where the reset comes before the product."""
-        hidden = matmul(h, gates)
-        z, r = (map_(add(gate(x, k, 3), gate(hidden, k, 2)), expr=recurrent_activation) for k in (0, 1))
-        return z, add(gate(x, 2, 3), matmul(multiply(r, h), candidate))
-
-    gates, candidate = (None, None) if reset_after else (part(0, 2), part(2, 3))
-
-    def step(states: list[Any], xs: list[Any]) -> tuple[list[Any], Any]:
-        z, inner = (after if reset_after else before)(states[0], xs[0])
-        y = add(multiply(z, states[0]), multiply(subtract(1.0, z), map_(inner, expr=activation)))
-        return [y], y
-
-    ys, (h,) = masked_scan(step, [h], [x], *mask, reverse=reverse, zero=zero)
-    return ys, h
+    bias, mask = rest[: int(reset_after)], rest[int(reset_after) :]
+    functions = {"activation": _of(activation), "recurrent_activation": _of(recurrent_activation)}
+    step = gru_step(recurrent, *bias, **functions, reset_after=reset_after)
+    ys, final = masked_scan(step, [h], [x], *mask, reverse=reverse, zero=zero)
+    return ys, *final

@@ -39,6 +39,9 @@ def fuse(
             if not hosts:
                 break
             host = max(hosts, key=lambda v: (v.node is not None and v.node.op != "map", order.get(id(v.node), -1)))
+            if host.node and host.node.op == "map":  # what both read is read once from now on: x * sigmoid(x)
+                for v in {*host.node.inputs} & {*here.inputs}:
+                    uses[id(v)] -= 1
             here = _inlined(here, host)
             if here.op != "map":
                 break

@@ -1,0 +1,1 @@
+"""The CPU in the browser: C kernels compiled to WebAssembly, run by a flat program."""

@@ -1,0 +1,264 @@
+/* Matrix product on packed panels of 8 columns, with the epilogue applied while the tile is in registers.
+   A tile is 4 rows by 8 columns: 8 sums, 2 of b and one of a fit the 16 registers of x86 (5 and 6 rows spill: BENCH.md). */
+#include "wk.h"
+
+enum { MC = 128, KC = 256 };  /* a block of a is 128 kB: it stays in L2 while panels of b (8 kB) pass through L1 */
+
+Finish finish(const Run *r, const Epilogue *e, const int32_t *instruction) {
+  Finish f = {e->bias < 0 ? 0 : r->base + e->bias, e->residual < 0 ? 0 : r->base + e->residual, splat(e->low), splat(e->high),
+              e->map ? (const Map *)(instruction + e->map) : 0};
+  return f;
+}
+
+INLINE void tile(const int rows, const float *a, ptrdiff_t lda, int k, const float *b, float *c, ptrdiff_t ldc, const float *bias, int first,
+                 const Finish *end, const float *residual, ptrdiff_t ldr) {
+  f4 s0[4], s1[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < rows; i++) {
+    s0[i] = first ? (bias ? load(bias) : splat(0)) : load(c + i * ldc);
+    s1[i] = first ? (bias ? load(bias + 4) : splat(0)) : load(c + i * ldc + 4);
+  }
+  for (const float *stop = a + k; a < stop; a++, b += 8) {
+    f4 b0 = load(b), b1 = load(b + 4);
+#pragma GCC unroll 4
+    for (int i = 0; i < rows; i++) {
+      f4 x = splat(a[i * lda]);
+      s0[i] = madd(s0[i], x, b0);
+      s1[i] = madd(s1[i], x, b1);
+    }
+  }
+  if (end) {
+    if (residual)
+#pragma GCC unroll 4
+      for (int i = 0; i < rows; i++) {
+        s0[i] += load(residual + i * ldr);
+        s1[i] += load(residual + i * ldr + 4);
+      }
+#pragma GCC unroll 4
+    for (int i = 0; i < rows; i++) {
+      s0[i] = below(above(s0[i], end->low), end->high);
+      s1[i] = below(above(s1[i], end->low), end->high);
+    }
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < rows; i++) {
+    store(c + i * ldc, s0[i]);
+    store(c + i * ldc + 4, s1[i]);
+  }
+}
+
+/* The last panel, with fewer than 8 columns: through a buffer, element by element at the end. */
+static void narrow(int rows, const float *a, ptrdiff_t lda, int k, const float *b, float *c, ptrdiff_t ldc, int columns, const float *bias, int first,
+                   const Finish *end, const float *residual) {
+  float t[8];
+  for (int i = 0; i < rows; i++) {
+    for (int j = 0; j < 8; j++) t[j] = j >= columns ? 0 : first ? (bias ? bias[j] : 0) : c[i * ldc + j];
+    tile(1, a + i * lda, lda, k, b, t, 8, 0, 0, 0, 0, 0);
+    for (int j = 0; j < columns; j++) {
+      float y = t[j];
+      if (end) {
+        if (residual) y += residual[i * ldc + j];
+        if (y < end->low[0]) y = end->low[0];
+        if (end->high[0] < y) y = end->high[0];
+      }
+      c[i * ldc + j] = y;
+    }
+  }
+}
+
+/* One row: b is read once, so four panels at a time keep eight sums busy. */
+static void row(const float *a, int k, const float *b, ptrdiff_t bstep, float *c, const float *bias, int first, const Finish *end, const float *residual) {
+  f4 s[8];
+#pragma GCC unroll 8
+  for (int j = 0; j < 8; j++) s[j] = first ? (bias ? load(bias + 4 * j) : splat(0)) : load(c + 4 * j);
+  for (int i = 0; i < k; i++, b += 8) {
+    f4 x = splat(a[i]);
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; j++) s[j] = madd(s[j], x, load(b + (j >> 1) * bstep + (j & 1) * 4));
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < 8; j++) {
+    if (end) {
+      if (residual) s[j] += load(residual + 4 * j);
+      s[j] = below(above(s[j], end->low), end->high);
+    }
+    store(c + 4 * j, s[j]);
+  }
+}
+
+void gemm(const float *a, ptrdiff_t lda, int m, int k, const float *b, ptrdiff_t bstep, float *c, ptrdiff_t ldc, int n, int first, int last, const Finish *f) {
+  const Finish *end = last ? f : 0;
+  for (int j = 0; j < n; j += 8, b += bstep) {
+    const float *bias = f->bias ? f->bias + j : 0, *residual = f->residual ? f->residual + j : 0;
+    if (m == 1 && n - j >= 32) {
+      row(a, k, b, bstep, c + j, bias, first, end, residual);
+      j += 24;
+      b += 3 * bstep;
+      continue;
+    }
+    if (n - j < 8) {
+      narrow(m, a, lda, k, b, c + j, ldc, n - j, bias, first, end, residual);
+      continue;
+    }
+    int i = 0;
+    for (; i + 4 <= m; i += 4) tile(4, a + i * lda, lda, k, b, c + i * ldc + j, ldc, bias, first, end, residual ? residual + i * ldc : 0, ldc);
+    const float *rest = residual ? residual + i * ldc : 0;
+    if (m - i == 3) tile(3, a + i * lda, lda, k, b, c + i * ldc + j, ldc, bias, first, end, rest, ldc);
+    if (m - i == 2) tile(2, a + i * lda, lda, k, b, c + i * ldc + j, ldc, bias, first, end, rest, ldc);
+    if (m - i == 1) tile(1, a + i * lda, lda, k, b, c + i * ldc + j, ldc, bias, first, end, rest, ldc);
+  }
+}
+
+/* A grid of blocks over (rows, columns): few rows are split by columns where there are threads to feed. */
+typedef struct { int rows, columns, high, wide; } Grid;
+
+static Grid grid(const Run *r, int m, int n) {
+  int high = MIN(MC, m), panels = (n + 7) / 8;
+  if (r->threads > 1 && m >= 64 * r->threads) high = MIN(high, ((m + r->threads - 1) / r->threads + 3) & ~3);
+  int rows = (m + high - 1) / high, columns = 1;
+  if (r->threads > 1 && rows < 2 * r->threads) columns = MIN(panels, (2 * r->threads + rows - 1) / rows);
+  int wide = (panels + columns - 1) / columns * 8;
+  return (Grid){rows, (n + wide - 1) / wide, high, wide};
+}
+
+static int depth(int k) {  /* of equal blocks of at most KC */
+  int blocks = (k + KC - 1) / KC;
+  return blocks ? (k + blocks - 1) / blocks : 1;
+}
+
+static void ends(Run *r, const Finish *f, float *dst, ptrdiff_t ldc, int m0, int m1, int n0, int n1) {
+  if (!f->map) return;
+  if (n0 == 0 && n1 == ldc) {
+    map_range(r, f->map, dst, m0 * n1, m1 * n1);
+    return;
+  }
+  for (int i = m0; i < m1; i++) map_range(r, f->map, dst, (int)(i * ldc) + n0, (int)(i * ldc) + n1);
+}
+
+static Finish moved(const Finish *f, ptrdiff_t element, int column) {
+  Finish g = *f;
+  if (g.bias) g.bias += column;
+  if (g.residual) g.residual += element;
+  return g;
+}
+
+void gemm_batches(Run *r, const Gemm *g) {
+  Finish f = finish(r, &g->end, &g->op);
+  Grid t = grid(r, g->m, g->n);
+  int batches = g->batch[0] * g->batch[1] * g->batch[2] * g->batch[3], kc = depth(g->k);
+  ptrdiff_t bstep = (ptrdiff_t)g->k * 8;
+  for (int i; (i = task(r)) < batches * t.rows * t.columns;) {
+    int batch = i / (t.rows * t.columns), m0 = i / t.columns % t.rows * t.high, n0 = i % t.columns * t.wide;
+    int m = MIN(t.high, g->m - m0), n = MIN(t.wide, g->n - n0);
+    const float *a = r->base + g->a, *b = r->base + g->b;
+    for (int d = 3, rest = batch; d >= 0; rest /= g->batch[d--]) {
+      a += (ptrdiff_t)(rest % g->batch[d]) * g->a_step[d];
+      b += (ptrdiff_t)(rest % g->batch[d]) * g->b_step[d];
+    }
+    float *dst = r->base + g->dst;
+    ptrdiff_t at = ((ptrdiff_t)batch * g->m + m0) * g->n + n0;
+    Finish here = moved(&f, at, n0);
+    for (int k0 = 0; k0 == 0 || k0 < g->k; k0 += kc)
+      gemm(a + (ptrdiff_t)m0 * g->k + k0, g->k, m, MIN(kc, g->k - k0), b + n0 / 8 * bstep + k0 * 8, bstep, dst + at, g->n, n, k0 == 0, k0 + kc >= g->k, &here);
+    ends(r, &f, dst, g->n, batch * g->m + m0, batch * g->m + m0 + m, n0, n0 + n);
+  }
+}
+
+/* ---- convolution as a product: rows are output pixels, k runs over taps and channels ---- */
+
+/* Write elements k0 .. k1 of the patches matrix's rows m0 .. m0 + rows, one after another. A run is what lies contiguously in x:
+   a row of the window where its columns are neighbours, the channels of one tap otherwise. */
+static void patches(const Window *w, const float *x, int m0, int rows, int group, int k0, int k1, float *to) {
+  int c = w->c / w->groups, merged = w->groups == 1 && w->dilation[2] == 1 && !w->fn, across = merged ? 1 : w->kernel[2];
+  int run = merged ? w->kernel[2] * c : c, o[3], n = m0, first[3];
+  for (int d = 2; d >= 0; n /= w->out[d--]) o[d] = n % w->out[d];
+  int tap = k0 / run, skip = k0 - tap * run;
+  first[2] = tap % across;
+  first[1] = tap / across % w->kernel[1];
+  first[0] = tap / across / w->kernel[1];
+  ptrdiff_t line = (ptrdiff_t)w->in[2] * w->c;
+  const float *image = x + (ptrdiff_t)n * w->in[0] * w->in[1] * line;
+  for (int m = 0; m < rows; m++) {
+    int t[3] = {first[0], first[1], first[2]}, from = skip, i[3];
+    for (int k = k0; k < k1; from = 0) {
+      int length = MIN(run - from, k1 - k), inside = 1;
+      for (int d = 0; d < 3; d++) {
+        if (w->fn) {
+          int at = o[d] + w->before[d] - t[d] * w->dilation[d];
+          i[d] = at / w->stride[d];
+          inside &= at >= 0 && i[d] * w->stride[d] == at;
+        } else {
+          i[d] = o[d] * w->stride[d] - w->before[d] + t[d] * w->dilation[d];
+        }
+        inside &= (d == 2 && merged) || (unsigned)i[d] < (unsigned)w->in[d];
+      }
+      int low = length, high = length;
+      const float *source = x;
+      if (inside) {
+        int begin = i[2] * w->c + group * c + from;
+        source = image + ((ptrdiff_t)i[0] * w->in[1] + i[1]) * line + begin;
+        low = begin < 0 ? MIN(-begin, length) : 0;
+        high = MAX(MIN(length, (int)line - begin), low);
+      }
+      int j = 0;
+      for (; j < low; j++) to[j] = 0;
+      for (; j + 4 <= high; j += 4) store(to + j, load(source + j));
+      for (; j < high; j++) to[j] = source[j];
+      for (; j < length; j++) to[j] = 0;
+      to += length;
+      k += length;
+      if (++t[2] == across) {
+        t[2] = 0;
+        if (++t[1] == w->kernel[1]) t[1] = 0, t[0]++;
+      }
+    }
+    if (++o[2] == w->out[2]) {
+      o[2] = 0;
+      if (++o[1] == w->out[1]) {
+        o[1] = 0;
+        if (++o[0] == w->out[0]) o[0] = 0, image += (ptrdiff_t)w->in[0] * w->in[1] * line;
+      }
+    }
+  }
+}
+
+void conv(Run *r, const Window *w) {
+  Finish f = finish(r, &w->end, &w->op);
+  int c = w->c / w->groups, columns = w->f / w->groups, taps = w->kernel[0] * w->kernel[1] * w->kernel[2], k = taps * c;
+  int m = w->n * w->out[0] * w->out[1] * w->out[2], kc = depth(k), plain = taps == 1;
+  for (int d = 0; d < 3; d++) plain &= w->stride[d] == 1 && w->before[d] == 0 && w->in[d] == w->out[d];
+  Grid t = grid(r, m, columns);
+  ptrdiff_t bstep = (ptrdiff_t)k * 8, group_step = (columns + 7) / 8 * bstep;
+  float *dst = r->base + w->dst;
+  for (int i; (i = task(r)) < w->groups * t.rows * t.columns;) {
+    int group = i / (t.rows * t.columns), m0 = i / t.columns % t.rows * t.high, n0 = i % t.columns * t.wide;
+    int rows = MIN(t.high, m - m0), n = MIN(t.wide, columns - n0), column = group * columns + n0;
+    const float *b = r->base + w->weights + group * group_step + n0 / 8 * bstep;
+    ptrdiff_t at = (ptrdiff_t)m0 * w->f + column;
+    Finish here = moved(&f, at, column);
+    for (int k0 = 0; k0 < k; k0 += kc) {
+      int kn = MIN(kc, k - k0);
+      const float *a = r->base + w->src + (ptrdiff_t)m0 * w->c + group * c + k0;
+      ptrdiff_t lda = w->c;
+      if (!plain) {
+        patches(w, r->base + w->src, m0, rows, group, k0, k0 + kn, r->scratch);
+        a = r->scratch;
+        lda = kn;
+      }
+      gemm(a, lda, rows, kn, b + k0 * 8, bstep, dst + at, w->f, n, k0 == 0, k0 + kn >= k, &here);
+    }
+    ends(r, &f, dst, w->f, m0, m0 + rows, column, column + n);
+  }
+}
+
+void pack(Run *r, const Pack *p) {
+  int k = p->taps * p->c, panels = (p->f + 7) / 8;
+  for (int i; (i = task(r)) < p->count * panels;) {
+    const float *src = r->base + p->src + (ptrdiff_t)(i / panels) * p->src_step;
+    int f0 = i % panels * 8, f = MIN(8, p->f - f0);
+    float *to = r->base + p->dst + (ptrdiff_t)(i / panels) * p->dst_step + (ptrdiff_t)(f0 / 8) * k * 8;
+    for (int tap = 0; tap < p->taps; tap++)
+      for (int c = 0; c < p->c; c++, to += 8)
+        for (int j = 0; j < 8; j++) to[j] = j < f ? src[(ptrdiff_t)tap * p->tap_step + (ptrdiff_t)c * p->c_step + (ptrdiff_t)(f0 + j) * p->f_step] : 0;
+  }
+}

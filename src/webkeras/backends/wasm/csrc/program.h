@@ -1,0 +1,92 @@
+/* The program that run() executes: instructions one after another, each a struct of 32-bit words below.
+   kernels.py reads this file for the order of the fields; tensors are offsets in floats from `base`, -1 for "none". */
+#ifndef PROGRAM_H
+#define PROGRAM_H
+#include <stdint.h>
+
+enum { END, CONV, DEPTHWISE, WINOGRAD, GEMM, PACK, WINOGRAD_PACK, POOL, MAP, REDUCE, SOFTMAX, COPY, TAKE, SCAN, OPS };
+
+enum { R_SUM, R_MAX, R_MIN, R_PROD };  /* Reduce.fn */
+enum { P_MAX, P_MEAN };                /* Pool.fn */
+
+/* The end of a contraction: y = min(max(acc + bias + residual, low), high), then the map, if any, over y in place. */
+typedef struct {
+  int32_t bias;     /* one number per column */
+  int32_t residual; /* laid out as the output */
+  float low, high;
+  int32_t map;      /* words from the start of the instruction to its Map, 0 for none */
+} Epilogue;
+
+/* CONV, DEPTHWISE, WINOGRAD, POOL: a window over up to three spatial axes, channels last. */
+typedef struct {
+  int32_t op, words;
+  int32_t src, weights, dst;
+  int32_t n, c, f, groups;
+  int32_t in[3], out[3], kernel[3], stride[3], dilation[3], before[3];
+  int32_t fn;       /* POOL: which; CONV: 1 for a transposed convolution; WINOGRAD: tiles a block */
+  Epilogue end;
+} Window;
+
+/* GEMM: y[b] = a[b] (m, k) @ w[b] (k, n), w packed by PACK; batches over four axes. */
+typedef struct {
+  int32_t op, words;
+  int32_t a, b, dst;
+  int32_t m, n, k;
+  int32_t batch[4], a_step[4], b_step[4];
+  Epilogue end;
+} Gemm;
+
+/* PACK: src, read at tap * tap_step + c * c_step + f * f_step, becomes panels of 8 columns: (f / 8, taps * c, 8), zeros after f.
+   WINOGRAD_PACK: the same of 36 (or 16) transformed kernels, one after another. */
+typedef struct {
+  int32_t op, words;
+  int32_t src, dst;
+  int32_t count, src_step, dst_step;  /* how many, and how far apart */
+  int32_t taps, c, f, tap_step, c_step, f_step;
+} Pack;
+
+/* MAP: an expression over inputs. Followed by inputs (MapInput), literals (float) and code (MapCode). */
+typedef struct {
+  int32_t op, words;
+  int32_t dst, size;
+  int32_t inputs, literals, code, registers;
+  int32_t dims[6];
+} Map;
+
+typedef struct {
+  int32_t src;       /* -1: the result itself, in an epilogue */
+  int32_t kind;      /* 0: laid out as the result, 1: a single number, 2: by its strides */
+  int32_t strides[6];
+} MapInput;
+
+/* Operands: a register, 64 + an input, 128 + a literal; 255 is the result. */
+typedef struct {
+  int32_t function, to, a, b, c;
+} MapCode;
+
+/* REDUCE: (outer, r, inner) -> (outer, inner). SOFTMAX: over r, inner is 1. */
+typedef struct {
+  int32_t op, words;
+  int32_t src, dst, outer, r, inner, fn;
+} Reduce;
+
+/* COPY: element (i0 .. i5) from src + sum i * from to dst + sum i * to. */
+typedef struct {
+  int32_t op, words;
+  int32_t src, dst;
+  int32_t dims[6], from[6], to[6];
+} Copy;
+
+/* TAKE: (outer, n, inner) by count row numbers -> (outer, count, inner); numbers are clipped to the axis. */
+typedef struct {
+  int32_t op, words;
+  int32_t src, rows, dst, outer, n, inner, count;
+} Take;
+
+/* SCAN: `moving` pairs (a word of the body, by how much it grows with every step), then the body, a program of its own with its END. */
+typedef struct {
+  int32_t op, words;
+  int32_t steps, moving;
+} Scan;
+
+#endif

@@ -1,0 +1,123 @@
+// machine.js - a machine that runs programs of the C kernels: one memory, one module, workers where the page is isolated.
+// It knows no layer and no shape. A plan (plain data, made in Python by backends/wasm/module.py):
+//   floats, scratch, instructions   sizes: tensors, a thread's own memory, counters that threads share
+//   once       [["load", address, buffer, offset, count, type, min, scale] | ["words", address, [..]] | ["run", [words]], ...]
+//   program    [words]
+//   inputs, outputs   {name: [address, size]}      addresses and sizes in floats
+// The same file is the workers' script.
+globalThis.webkerasWasm = (() => {
+  const PAGE = 65536, STACK = 65536, LINE = 64, WORKER = "webkeras-wasm";
+  const ARRAYS = { float32: Float32Array, float16: Uint16Array, uint16: Uint16Array, uint8: Uint8Array };
+  const up = (n, to) => Math.ceil(n / to) * to;
+
+  // The memory's import says "shared" in one byte; without isolation there is no shared memory, and the byte changes.
+  function unshared(bytes) {
+    const name = [3, 0x65, 0x6e, 0x76, 6, 0x6d, 0x65, 0x6d, 0x6f, 0x72, 0x79, 2]; // "env" "memory", a memory
+    const copy = bytes.slice(), at = copy.findIndex((_, i) => name.every((b, j) => copy[i + j] === b)) + name.length;
+    if (copy[at] !== 3) throw new Error("the module does not import a shared memory");
+    copy[at] = 1;
+    return copy;
+  }
+
+  // The better of the modules that this browser takes.
+  function open(relaxed, plain, threads) {
+    const shared = threads > 1 && Boolean(globalThis.crossOriginIsolated);
+    for (const [name, bytes] of [["relaxed", relaxed], ["plain", plain]]) {
+      const mine = shared ? bytes : unshared(bytes);
+      if (WebAssembly.validate(mine)) return { name, module: new WebAssembly.Module(mine), shared, threads: shared ? threads : 1 };
+    }
+    throw new Error("this browser has no WebAssembly with SIMD");
+  }
+
+  function half(h) {
+    const e = (h >> 10) & 31, m = h & 1023, sign = h & 0x8000 ? -1 : 1;
+    return sign * (e === 31 ? (m ? NaN : Infinity) : e ? 2 ** (e - 15) * (1 + m / 1024) : (m / 1024) * 2 ** -14);
+  }
+
+  class Machine {
+    constructor({ module, shared, threads }, plan, buffers, worker) {
+      this.plan = plan;
+      this.threads = 1;
+      const longest = Math.max(plan.program.length, ...plan.once.map((s) => (s[0] === "run" ? s[1].length : 0)));
+      let top = 2 * PAGE; // the module's own data and stack lie below
+      const take = (bytes) => { const at = top; top = up(top + bytes, LINE); return at; };
+      this.program = take(4 * longest);
+      this.shared = take(16 + 4 * plan.instructions);
+      this.scratch = Array.from({ length: threads }, () => take(4 * plan.scratch));
+      this.stacks = Array.from({ length: threads - 1 }, () => take(STACK) + STACK);
+      this.base = take(4 * plan.floats);
+      const pages = Math.ceil(top / PAGE);
+      this.memory = new WebAssembly.Memory({ initial: pages, maximum: shared ? pages : 65535, shared });
+      this.kernels = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports;
+      if (this.kernels.__heap_base.value > 2 * PAGE) throw new Error("the module's data reach into the tensors");
+      this.floats = new Float32Array(this.memory.buffer);
+      this.words = new Int32Array(this.memory.buffer);
+      for (const s of plan.once) this.step(s, buffers);
+      this.words.set(plan.program, this.program / 4);
+      this.workers = threads > 1 ? this.hire(module, threads, worker) : [];
+    }
+
+    step([kind, a, ...rest], buffers) {
+      if (kind === "run") {
+        this.words.set(a, this.program / 4);
+        this.kernels.run(this.program, this.base, this.scratch[0], 0, 1, this.shared);
+      } else if (kind === "words") {
+        this.words.set(rest[0], this.base / 4 + a);
+      } else {
+        const [buffer, offset, count, type, min, scale] = rest, Array = ARRAYS[type], at = this.base / 4 + a;
+        let source = buffers[buffer], begin = offset;
+        if (ArrayBuffer.isView(source)) [source, begin] = [source.buffer, offset + source.byteOffset];
+        if (begin % Array.BYTES_PER_ELEMENT) [source, begin] = [source.slice(begin, begin + count * Array.BYTES_PER_ELEMENT), 0];
+        const values = new Array(source, begin, count);
+        if (type === "float32") this.floats.set(values, at);
+        else if (type === "float16") for (let i = 0; i < count; i++) this.floats[at + i] = half(values[i]);
+        else for (let i = 0; i < count; i++) this.floats[at + i] = Math.fround(Math.fround(values[i] * scale) + min);
+      }
+    }
+
+    // Workers count from when they are all there; until then this thread works alone.
+    hire(module, threads, script) {
+      const team = this.stacks.map((stack, i) => {
+        const w = new Worker(script, { name: WORKER });
+        const args = [this.program, this.base, this.scratch[i + 1], i + 1, threads, this.shared];
+        w.postMessage({ module, memory: this.memory, stack, args });
+        return w;
+      });
+      const there = team.map((w) => new Promise((yes, no) => { w.onmessage = yes; w.onerror = no; }));
+      this.staffed = Promise.all(there).then(() => { this.threads = this.workers.length ? threads : 1; }, () => this.dismiss());
+      return team;
+    }
+
+    dismiss() {
+      this.threads = 1;
+      for (const w of this.workers.splice(0)) w.terminate();
+    }
+
+    run(feeds) {
+      const { inputs, outputs, instructions } = this.plan, from = this.base / 4, results = {};
+      for (const name in inputs) this.floats.set(feeds[name], from + inputs[name][0]);
+      if (this.threads === 1) this.kernels.run(this.program, this.base, this.scratch[0], 0, 1, this.shared);
+      else this.kernels.run_all(this.program, instructions, this.base, this.scratch[0], this.threads, this.shared);
+      for (const name in outputs) {
+        const [address, size] = outputs[name];
+        results[name] = new Float32Array(this.floats.subarray(from + address, from + address + size)); // a copy, never shared
+      }
+      return results;
+    }
+
+    free() {
+      this.dismiss();
+      this.memory = this.kernels = this.floats = this.words = null;
+    }
+  }
+
+  if (globalThis.WorkerGlobalScope && globalThis.name === WORKER)
+    onmessage = ({ data: { module, memory, stack, args } }) => {
+      const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports;
+      kernels.__stack_pointer.value = stack;
+      postMessage("here");
+      kernels.serve(...args);
+    };
+
+  return { open, create: (...args) => new Machine(...args), url: null };
+})();

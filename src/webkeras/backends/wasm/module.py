@@ -1,0 +1,180 @@
+"""The only module that touches WebAssembly: it hands plans to machine.js and brings errors back as ours."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+from webkeras.backends.wasm.plan import Load, Plan, plan
+from webkeras.errors import BackendError, NoBackend
+from webkeras.graph import Graph, Literal
+
+_files: dict[str, bytes] = {}
+_opened: Any = None
+
+
+def preload() -> None:
+    """Read now what will be needed, for a memory snapshot that has no files."""
+    for name in ("kernels.wasm", "kernels_relaxed.wasm", "machine.js"):
+        file = resources.files(__package__) / name
+        if name not in _files and file.is_file():
+            _files[name] = file.read_bytes()
+
+
+def why_not() -> str:
+    """Why WebAssembly cannot be used here, or ""."""
+    try:
+        kernels()
+    except NoBackend as e:
+        return str(e)
+    return ""
+
+
+def kernels() -> Any:
+    """The compiled module of this page or worker, made when first asked for.
+
+    Raises NoBackend where there is no browser, no SIMD, or the wheel was built without the modules.
+    """
+    global _opened
+    if _opened is not None:
+        return _opened
+    try:
+        import js
+        from pyodide.ffi import to_js
+    except ImportError:
+        raise NoBackend("there is no browser here") from None
+    preload()
+    if len(_files) < 3:
+        raise NoBackend("this copy of webkeras was made without its WebAssembly modules; run python -m tools.build_wasm")
+    if not hasattr(js, "webkerasWasm"):
+        from pyodide.code import run_js
+
+        run_js(_files["machine.js"].decode())
+    try:
+        _opened = js.webkerasWasm.open(to_js(_files["kernels_relaxed.wasm"]), to_js(_files["kernels.wasm"]), _threads(js))
+    except Exception as e:
+        raise NoBackend(_words(e)) from None
+    return _opened
+
+
+def _threads(js: Any) -> int:
+    """As many as there are cores, four at most: beyond that the memory is the limit. One where the page is not isolated."""
+    if not getattr(js, "crossOriginIsolated", False):
+        return 1
+    return max(1, min(4, int(getattr(js.navigator, "hardwareConcurrency", 1))))
+
+
+def _words(e: Exception) -> str:
+    return str(e).split("\n")[0].removeprefix("Error: ").removeprefix("RangeError: ")
+
+
+def program(planned: Plan) -> tuple[str, list[Any]]:
+    """(the plan as machine.js takes it, JSON; the buffers that its loads speak of). Needs no browser."""
+    buffers: list[Any] = []
+    once: list[list[Any]] = []
+    for s in planned.once:
+        if not isinstance(s, Load):
+            once.append(["run", s.words.tolist()])
+            continue
+        c: Any = s.constant
+        if isinstance(c, Literal):
+            once.append(["words", s.address, list(struct.unpack(f"<{len(c.floats)}i", c.data()))])
+            continue
+        if c.buffer not in buffers:
+            buffers.append(c.buffer)
+        count = c.nbytes // {"float32": 4, "float16": 2, "uint16": 2, "uint8": 1}[c.type]
+        once.append(["load", s.address, buffers.index(c.buffer), c.offset, count, c.type, c.min, c.scale])
+    whole = {
+        "floats": planned.floats,
+        "scratch": planned.scratch,
+        "instructions": planned.instructions,
+        "once": once,
+        "program": planned.program.tolist(),
+        "inputs": {k: [r.address, r.size] for k, r in planned.inputs.items()},
+        "outputs": {k: [r.address, r.size] for k, r in planned.outputs.items()},
+    }
+    return json.dumps(whole), buffers
+
+
+class WasmExecutable:
+    """A plan in a WebAssembly memory of its own, which goes when it is freed."""
+
+    def __init__(self, planned: Plan) -> None:
+        """Raises BackendError where the memory cannot be had."""
+        import js
+        from pyodide.ffi import to_js
+
+        self.plan = planned
+        text, buffers = program(planned)
+        opened = kernels()
+        try:
+            self.machine = js.webkerasWasm.create(opened, js.JSON.parse(text), to_js([_js(b) for b in buffers]), _script(js, opened))
+        except Exception as e:
+            need = planned.floats * 4 / 2**20
+            raise BackendError(f"wasm: the model needs {need:.0f} MiB of memory, and the browser says: {_words(e)}") from None
+
+    def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        from js import Object
+        from pyodide.ffi import to_js
+
+        for name, region in self.plan.inputs.items():
+            got = len(feeds[name])
+            if got != region.size:
+                raise BackendError(f"wasm: input {name!r} holds {got} numbers; the plan takes {region.size}")
+        fed = Object.fromEntries(to_js([[k, _js_floats(v)] for k, v in feeds.items()]))
+        return {pair[0]: pair[1] for pair in Object.entries(self.machine.run(fed))}
+
+    async def run_async(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        return self.run(feeds)
+
+    def free(self) -> None:
+        self.machine.free()
+
+    def __str__(self) -> str:
+        return str(self.plan)
+
+
+def _script(js: Any, opened: Any) -> Any:
+    """Where workers find machine.js: the page's copy, else (no strict CSP then) a blob of the wheel's."""
+    if opened.threads == 1 or js.webkerasWasm.url:
+        return js.webkerasWasm.url
+    from pyodide.ffi import to_js
+
+    kind = js.Object.fromEntries(to_js([["type", "text/javascript"]]))
+    js.webkerasWasm.url = js.URL.createObjectURL(js.Blob.new(to_js([_files["machine.js"].decode()]), kind))
+    return js.webkerasWasm.url
+
+
+def _js(buffer: Any) -> Any:
+    """A weight buffer as JavaScript has it; bytes in Python's hands are copied over once."""
+    from pyodide.ffi import to_js
+
+    return buffer.js if hasattr(buffer, "js") else to_js(memoryview(buffer.data))
+
+
+def _js_floats(x: Any) -> Any:
+    """A flat input as a Float32Array; one that is one already is not touched."""
+    from pyodide.ffi import JsProxy, to_js
+
+    return x if isinstance(x, JsProxy) else to_js(memoryview(x))
+
+
+class Wasm:
+    """The CPU through WebAssembly."""
+
+    name = "wasm"
+
+    def __init__(self) -> None:
+        kernels()
+
+    def prepare(self, graph: Graph) -> WasmExecutable:
+        return WasmExecutable(plan(graph))
+
+    async def prepare_async(self, graph: Graph) -> WasmExecutable:
+        executable = WasmExecutable(plan(graph))
+        if executable.machine.workers.length:
+            await executable.machine.staffed
+        return executable

@@ -1,0 +1,126 @@
+"""The instructions of csrc/program.h: their fields in order, and how they become 32-bit words."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from webkeras.graph import Constant
+
+OPS = "END CONV DEPTHWISE WINOGRAD GEMM PACK WINOGRAD_PACK POOL MAP REDUCE SOFTMAX COPY TAKE SCAN".split()
+
+END = [0, 2]
+
+EPILOGUE = "bias residual low:f high:f map"
+WINDOW = f"src weights dst n c f groups in*3 out*3 kernel*3 stride*3 dilation*3 before*3 fn {EPILOGUE}"
+PACK = "src dst count src_step dst_step taps c f tap_step c_step f_step"
+REDUCE = "src dst outer r inner fn"
+
+# name, * and a count for several words, :f for a float; csrc/program.h holds the same in C.
+FIELDS: dict[str, list[str]] = {
+    name: text.split()
+    for name, text in {
+        "CONV": WINDOW,
+        "DEPTHWISE": WINDOW,
+        "WINOGRAD": WINDOW,
+        "POOL": WINDOW,
+        "GEMM": f"a b dst m n k batch*4 a_step*4 b_step*4 {EPILOGUE}",
+        "PACK": PACK,
+        "WINOGRAD_PACK": PACK,
+        "MAP": "dst size inputs literals code registers dims*6",
+        "REDUCE": REDUCE,
+        "SOFTMAX": REDUCE,
+        "COPY": "src dst dims*6 from*6 to*6",
+        "TAKE": "src rows dst outer n inner count",
+        "SCAN": "steps moving",
+    }.items()
+}
+
+
+@dataclass(eq=False)
+class Store:
+    """Room for one tensor (or for packed weights); where it lies is the planner's to say."""
+
+    size: int
+    constant: Constant | None = None
+    name: str = ""
+
+
+@dataclass(eq=False)
+class Part:
+    """An element of a store other than its first."""
+
+    store: Store
+    offset: int
+
+
+Operand = Store | Part | int
+Word = Operand | float
+
+
+@dataclass
+class Instruction:
+    """An op with its fields; stores stand where words will hold addresses. `map` follows the fields of an epilogue."""
+
+    op: str
+    fields: Mapping[str, Any]
+    reads: tuple[Store, ...]
+    writes: tuple[Store, ...]
+    scratch: int = 0  # floats every thread needs
+    layer: str = ""
+    map: Instruction | None = None
+    tail: list[Word] = field(default_factory=list)  # what follows the fields of a MAP
+    body: list[Instruction] = field(default_factory=list)  # of a SCAN
+    moves: dict[str, int] = field(default_factory=dict)  # in a body: by how much a field grows with every step
+
+    def words(self, address: Callable[[Store], int]) -> list[int]:
+        """The instruction as the kernels read it."""
+        out: list[Word] = [OPS.index(self.op), 0]
+        for spec in FIELDS[self.op]:
+            name, _, count = spec.partition("*")
+            name, _, kind = name.partition(":")
+            value = self._map_at() if name == "map" else self.fields[name]
+            out.extend(value if count else [float(value) if kind else value])
+        out.extend(self.tail)
+        words = [_word(w, address) for w in out]
+        if self.op == "SCAN":
+            words += self._body(address)
+        if self.map is not None:
+            words.extend(self.map.words(address))
+        words[1] = len(words)
+        return words
+
+    def _map_at(self) -> int:
+        return 0 if self.map is None else 2 + sum(int(s.partition("*")[2] or 1) for s in FIELDS[self.op])
+
+    def _body(self, address: Callable[[Store], int]) -> list[int]:
+        moving: list[int] = []
+        words: list[int] = []
+        for i in self.body:
+            for name, step in i.moves.items():
+                moving += [len(words) + 2 + FIELDS[i.op].index(name), step]  # fields before src and dst are single words
+            words += i.words(address)
+        return moving + words + END
+
+    def __str__(self) -> str:
+        shown = {k: v for k, v in self.fields.items() if isinstance(v, list) or (isinstance(v, int) and v >= 0)}
+        return f"{self.layer:24} {self.op.lower():10} " + " ".join(f"{k}={v}".replace(" ", "") for k, v in shown.items())
+
+
+def _word(w: Word, address: Callable[[Store], int]) -> int:
+    if isinstance(w, Store):
+        return address(w)
+    if isinstance(w, Part):
+        return address(w.store) + w.offset
+    if isinstance(w, float):
+        word: int = struct.unpack("<i", struct.pack("<f", clamped(w)))[0]
+        return word
+    return w
+
+
+def clamped(x: float) -> float:
+    """x as float32 holds it: beyond its range, infinite."""
+    return x if not math.isfinite(x) or abs(x) < 3.4028235677973366e38 else math.copysign(math.inf, x)

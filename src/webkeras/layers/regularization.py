@@ -1,0 +1,43 @@
+"""Layers that act in training only: at inference each is the identity, and their keys say nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webkeras.layers.base import Layer, layer
+
+
+class Noise(Layer):
+    """x, mask and all."""
+
+    mask = "pass"
+    training = ("rate", "p", "noise_shape", "seed", "stddev", "sigma", "data_format", "dim_ordering", "l1", "l2")
+
+    def call(self, x: Any) -> Any:
+        return x
+
+
+class Augmentation(Layer):
+    """x: images are changed in training only."""
+
+    training = tuple(
+        "alpha brightness_factor contrast_factor data_format factor fill_mode fill_value height_factor hue_factor "
+        "interpolation kernel_size mode num_cutouts saturation_factor scale seed sigma value_range width_factor "
+        "x_factor y_factor".split()
+    )
+
+    def call(self, x: Any) -> Any:
+        return x
+
+
+NAMES = {
+    Noise: "Dropout AlphaDropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D SpatialDropout3D "
+    "ActivityRegularization",
+    Augmentation: "RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomElasticTransform "
+    "RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective "
+    "RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth "
+    "RandomZoom",
+}
+for base, names in NAMES.items():
+    for name in names.split():  # a class each, so that messages have Keras' names
+        layer(name)(type(name, (base,), {"__doc__": base.__doc__}))

