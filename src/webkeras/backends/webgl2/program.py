@@ -38,8 +38,8 @@ def program(plan: Plan) -> tuple[str, list[Any]]:
             buffers.append(tensor.buffer)
         where = {"texture": slot(i), "parts": parts(plan.textures[i].layout), "buffer": buffers.index(tensor.buffer)}
         size = plan.textures[i].layout.size
-        bytes_ = {"offset": tensor.offset, "length": size, "type": tensor.type, "min": tensor.min, "scale": tensor.scale}
-        return {**where, **bytes_}
+        read = {"type": tensor.type, "min": tensor.min, "scale": tensor.scale}
+        return {**where, "offset": tensor.offset, "length": size, **read}
 
     def ends(places: Mapping[str, int]) -> dict[str, Any]:
         return {k: {"texture": slot(t), "parts": parts(plan.textures[t].layout),
