@@ -16,7 +16,7 @@ from webkeras.dialects import DIALECTS
 from webkeras.graph import Graph, run
 from webkeras.model import Model, load_model
 from webkeras.passes import expand, fold, fuse
-from webkeras.spec import Call, LayerSpec, Ref, Spec
+from webkeras.spec import Call, LayerSpec, Ref, Spec, flat
 from webkeras.weights import HostBuffer, read
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "layers"
@@ -124,7 +124,7 @@ def answers(model: Model, case: Any) -> list[Any]:
             model.reset_states()
         xs = [np.split(x, calls)[i] for _, x in case.inputs]
         y = model.predict(xs if len(xs) > 1 else xs[0])
-        found.append(y if isinstance(y, list) else [y])
+        found.append(flat(y))
     return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
