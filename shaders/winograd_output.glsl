@@ -17,8 +17,8 @@ layout(std140) uniform Params {
 
 #include "epilogue.glsl"
 
-const float A[24] = float[24](1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, -1.0, 2.0, -2.0, 0.0, 0.0, 1.0, 1.0, 4.0, 4.0, 0.0,
-  0.0, 1.0, -1.0, 8.0, -8.0, 1.0);
+const float A[24] = float[24](1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.75, -0.75, 1.5, -1.5, 0.0,
+  0.0, 0.5625, 0.5625, 2.25, 2.25, 0.0, 0.0, 0.421875, -0.421875, 3.375, -3.375, 1.0);
 
 #define ZERO(j) s[j] = vec4(0.0);
 #define ADD(j) s[j] += a * PIXEL(x_, x_fold, x_tile, 6 * i + j, tile, f4);
@@ -40,9 +40,9 @@ void main() {
     }
     vec4 near = s[1] - s[2], far = s[3] - s[4], close = s[1] + s[2], wide = s[3] + s[4];
     v[4 * t] = s[0] + close + wide;
-    v[4 * t + 1] = near + 2.0 * far;
-    v[4 * t + 2] = close + 4.0 * wide;
-    v[4 * t + 3] = near + 8.0 * far + s[5];
+    v[4 * t + 1] = 0.75 * near + 1.5 * far;
+    v[4 * t + 2] = 0.5625 * close + 2.25 * wide;
+    v[4 * t + 3] = 0.421875 * near + 3.375 * far + s[5];
   }
   load_extras(at.y, f4);
   EACH_LANE(STORE)

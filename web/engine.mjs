@@ -14,14 +14,13 @@ export class Engine {
   // From the memory snapshot; plainly where that cannot be used.
   async boot() {
     const began = performance.now(), indexURL = new URL("pyodide/", this.base).href;
-    await import(new URL("runner.js", this.base));
-    await import(new URL("machine.js", this.base));
-    globalThis.webkerasWasm.url = new URL("machine.js", this.base).href; // its workers' script
     const [{ loadPyodide }, snapshot] = await Promise.all([
       import(new URL("pyodide.mjs", indexURL)),
       fetch(new URL("snapshot.bin", indexURL)).then((r) => (r.ok ? r.arrayBuffer() : null), () => null),
       import(new URL("runner.js", this.base)),
+      import(new URL("machine.js", this.base)),
     ]);
+    globalThis.webkerasWasm.url = new URL("machine.js", this.base).href; // its workers' script
     try {
       if (snapshot) this.python = await loadPyodide({ indexURL, _loadSnapshot: snapshot });
     } catch (e) {
@@ -67,7 +66,7 @@ export class Engine {
     this.tell(id, { type: "initprogress", progress: 0 });
     const kinds = ["model", "weights", "metadata"];
     const chosen = await this.chosen(backend);
-    const handle = this.page.load(kinds.map((k) => fetched[k]), kinds.map((k) => name(files[k])), chosen);
+    const handle = this.page.load(kinds.map((k) => fetched[k] && new Uint8Array(fetched[k])), kinds.map((k) => name(files[k])), chosen);
     try {
       await this.settle(this.page.warm(handle));
     } catch (e) {

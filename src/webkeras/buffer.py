@@ -16,6 +16,9 @@ class Buffer(Protocol):
     def read(self, offset: int, nbytes: int) -> bytes:
         """A copy of a range that lies inside."""
 
+    def part(self, offset: int, nbytes: int) -> Buffer:
+        """A range that lies inside, as a buffer of its own."""
+
 
 @dataclass(frozen=True)
 class HostBuffer:
@@ -29,3 +32,6 @@ class HostBuffer:
 
     def read(self, offset: int, nbytes: int) -> bytes:
         return self.data[offset : offset + nbytes]
+
+    def part(self, offset: int, nbytes: int) -> HostBuffer:
+        return HostBuffer(self.data[offset : offset + nbytes])

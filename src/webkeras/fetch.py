@@ -7,30 +7,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from webkeras.errors import ConfigError, NoBackend, WebKerasError
+from webkeras.errors import NoBackend, WebKerasError
 from webkeras.model import Model, load_model
 
 
 @dataclass(frozen=True)
 class JsBuffer:
-    """An ArrayBuffer that stays in JavaScript's hands."""
+    """Bytes that stay in JavaScript's hands: a Uint8Array."""
 
     js: Any
-    nbytes: int
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.js.length)
 
     def read(self, offset: int, nbytes: int) -> bytes:
         """A copy of some of it, for whoever needs it in Python."""
-        from js import Uint8Array
-
-        taken: bytes = Uint8Array.new(self.js, offset, nbytes).to_bytes()
+        taken: bytes = self.js.subarray(offset, offset + nbytes).to_bytes()
         return taken
 
-    def text(self, file: str) -> str:
-        """All of it as text. Raises ConfigError, naming the file."""
-        try:
-            return self.read(0, self.nbytes).decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise ConfigError(f"{file}: is not text; expected the JSON that Keras or the encoder wrote") from None
+    def part(self, offset: int, nbytes: int) -> JsBuffer:
+        """A range of it; nothing is copied."""
+        return JsBuffer(self.js.subarray(offset, offset + nbytes))
 
 
 async def fetch(url: str, headers: Mapping[str, str] | None = None) -> bytes:

@@ -132,19 +132,7 @@ def member(file: File, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Buffe
     start = info.header_offset + 30 + int.from_bytes(head[:2], "little") + int.from_bytes(head[2:], "little")
     if start + info.file_size > file.buffer.nbytes:
         raise WeightsError(f"{file.name}: {info.filename} ends behind the end of the file; fetch it whole")
-    return Range(file.buffer, start, info.file_size)
-
-
-@dataclass(frozen=True)
-class Range:
-    """A part of a buffer."""
-
-    whole: Buffer
-    start: int
-    nbytes: int
-
-    def read(self, offset: int, nbytes: int) -> bytes:
-        return self.whole.read(self.start + offset, min(nbytes, self.nbytes - offset))
+    return file.buffer.part(start, info.file_size)
 
 
 class Raw(io.RawIOBase):

@@ -69,9 +69,19 @@ def walk(spec: Spec, tree: Weights) -> Iterator[tuple[LayerSpec, Weights, list[T
 
 
 def identities(s: LayerSpec) -> list[Any]:
-    """What makes two layers of a file one object: the number that the file gives it, or its name and all its config."""
-    same = (s.name, s.class_name, json.dumps(s.config, sort_keys=True, default=str))
+    """What makes two layers of a file one object: the number that the file gives it, or its name and all its config.
+
+    Keras numbers objects while it writes, so their first appearance may have no number yet.
+    """
+    same = (s.name, s.class_name, json.dumps(unnumbered(s.config), sort_keys=True, default=str))
     return [same] if s.shared is None else [s.shared, same]
+
+
+def unnumbered(x: Any) -> Any:
+    """A config without the numbers of shared objects."""
+    if isinstance(x, list):
+        return [unnumbered(v) for v in x]
+    return {k: unnumbered(v) for k, v in x.items() if k != "shared_object_id"} if isinstance(x, dict) else x
 
 
 def listed(spec: Spec, found: Weights, has_weights: HasWeights) -> Weights:
@@ -121,15 +131,25 @@ def split(spec: Spec, tensors: Sequence[Tensor], has_weights: HasWeights) -> Wei
     if None not in owners:
         return _grouped(zip(owners, tensors, strict=True))
     groups = _grouped((name.split("/")[0], t) for name, t in zip(short, tensors, strict=True))
-    wanted = [s for s in spec.layers if s.model is not None or has_weights(s)]
-    wanted.sort(key=lambda s: s.config.get("trainable") is False)  # stable: frozen layers come last
+    wanted = [(child, s) for child, s in leaves(spec) if has_weights(s)]
+    wanted.sort(key=lambda pair: pair[1].config.get("trainable") is False)  # stable: frozen layers come last
     if len(groups) != len(wanted):
         lost = next(t.name for t, o in zip(tensors, owners, strict=True) if o is None)
         raise WeightsError(
             f"model {spec.name!r}: weight {lost!r} belongs to none of its layers by name; "
             f"by order, {len(groups)} groups of weights do not fit {len(wanted)} layers"
         )
-    return {s.name: group for s, group in zip(wanted, groups.values(), strict=True)}
+    mine = {id(t): child for (child, _), group in zip(wanted, groups.values(), strict=True) for t in group}
+    return _grouped((mine[id(t)], t) for t in tensors)
+
+
+def leaves(spec: Spec) -> Iterator[tuple[str, LayerSpec]]:
+    """Every layer that is no model, those of models inside too, with the layer of this model that it is in."""
+    for s in spec.layers:
+        if s.model is None:
+            yield s.name, s
+        else:
+            yield from ((s.name, leaf) for _, leaf in leaves(s.model))
 
 
 def _grouped(pairs: Any) -> Weights:

@@ -6,30 +6,27 @@ import gc
 import json
 from typing import Any
 
-from webkeras import dialects, weights
+from webkeras import files
 from webkeras.backends import available, choose
 from webkeras.backends.webgl2 import context
 from webkeras.errors import ConfigError, ShapeError
 from webkeras.fetch import JsBuffer
-from webkeras.format import parse
 from webkeras.model import Model, Prepared
 from webkeras.shapes import Shape, size
 from webkeras.trace import input_shapes, one_sample, output_names
 
 
-def load(files: Any, names: Any, backend: str) -> Model:
-    """A model from ArrayBuffers of its architecture, weights and metadata, and the names of those files.
+def load(given: Any, names: Any, backend: str) -> Model:
+    """A model from its file, weights and metadata as Uint8Arrays (null where there are none), and the files' names.
 
     Raises ConfigError, WeightsError or NoBackend.
     """
-    model, held, metadata = (JsBuffer(b, b.byteLength) if b else None for b in files)
-    file, weights_file, metadata_file = names
-    if model is None or (held is None) != (metadata is None):
-        raise ConfigError(f"{file}: weights and metadata belong together; give both or neither")
-    found: weights.Weights = {}
-    if held and metadata:
-        found = weights.read(parse(metadata.text(metadata_file), metadata_file), held, weights_file)
-    return Model(dialects.read(model.text(file), file), found, choose(backend))
+    model, weights, metadata = (
+        files.File(JsBuffer(b), name) if b else None for b, name in zip(given, names, strict=True)
+    )
+    if model is None:
+        raise ConfigError("the model's file was not given")
+    return Model(*files.open_model(model, weights, metadata), choose(backend))
 
 
 def describe(model: Model) -> str:

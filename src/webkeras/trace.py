@@ -16,6 +16,13 @@ from webkeras.version import Version
 from webkeras.weights import Stored, Tensor, Weights
 
 
+class Tensors(dict[Ref, Any]):
+    """Tensors by reference; one that is not there is the file's fault."""
+
+    def __missing__(self, r: Ref) -> Any:
+        raise ConfigError(f"output {r.tensor} of call {r.call} of layer {r.layer!r} is read, which it does not give")
+
+
 class Network:
     """A Spec with its layers made and their weights at hand; a nested model is a Network too."""
 
@@ -52,7 +59,7 @@ class Network:
 
     def tensors(self, xs: list[Any]) -> dict[Ref, Any]:
         """Every tensor of the model for these inputs, arrays or Values."""
-        done: dict[Ref, Any] = {Ref(r.layer, r.call, r.tensor): x for r, x in zip(self.spec.inputs, xs, strict=True)}
+        done = Tensors(zip(self.spec.inputs, xs, strict=True))
         for name, i, call in ordered(self.spec):
             if Ref(name, i) in done:
                 continue

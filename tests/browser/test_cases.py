@@ -8,7 +8,7 @@ import pytest
 from tests.cases import TOLERANCE, Case, cases
 
 TABLE = Path(__file__).parents[1] / "cases.py"
-BACKENDS = ["webgl2"]
+BACKENDS = ["webgl2", "wasm"]
 
 pytestmark = pytest.mark.driver_timeout(300)
 

@@ -59,7 +59,8 @@ const programs = python.runPython("context.runner().programs.size");
 const numpy = python.runPython("import sys; 'numpy' in sys.modules");
 const after = counted();
 await engine.call("dispose", [id]);
-return { y: [...Object.values(first)[0].data], before, after, left: counted(), programs, numpy, snapshot: engine.snapshot };
+const y = [...Object.values(first)[0].data];
+return { y, before, after, left: counted(), programs, numpy, snapshot: engine.snapshot };
 """
 
 

@@ -97,7 +97,8 @@ def test_answers_everyone_at_once(site, worker):
         const one = new WebKeras.Model({{ filepaths: {FILES}, worker: args[0] }});
         const two = new WebKeras.Model({{ filepaths: {DOUBLE}, worker: args[0], backend: "reference" }});
         const asked = [[1, 2], [-3, 4], [5, -6], [0.5, 0.25]];
-        const answers = await Promise.all(asked.flatMap((x) => [one.predict({{ input: x }}), two.predict({{ input: x }})]));
+        const both = asked.flatMap((x) => [one.predict({{ input: x }}), two.predict({{ input: x }})]);
+        const answers = await Promise.all(both);
         return answers.map((a) => [...a.output]);
         """,
         worker,
@@ -125,7 +126,7 @@ REFUSALS = {
     "no model": ("{}", {}, "filepaths", "'model'"),
     "surplus file": ("{ model: '/m.json', weigths: '/m.buf' }", {}, "'weigths'", "expected"),
     "half a pair": ("{ model: '/m.json', weights: '/m.buf' }", {}, "m.json", "metadata"),
-    "truncated": ("{ model: '/m.json', weights: '/short.buf', metadata: '/m_metadata.json' }", {}, "short.buf", "56 bytes"),
+    "truncated": (FILES.replace("m.buf", "short.buf"), {}, "short.buf", "56 bytes"),
     "unknown layer": ("{ model: '/unknown.json' }", {}, "'Wobble'", "'w'"),
     "no JSON": ("{ model: '/notjson.json' }", {}, "notjson.json", "JSON"),
     "unknown backend": (FILES, {"backend": "abacus"}, "'abacus'", "'webgl2'"),
@@ -320,7 +321,8 @@ def test_reshaped_model_is_another_model(site):
     site.open("page.html")
     found = site.js(
         """
-        const model = new WebKeras.Model({ filepaths: { model: "/open.json", weights: "/m.buf", metadata: "/m_metadata.json" } });
+        const filepaths = { model: "/open.json", weights: "/m.buf", metadata: "/m_metadata.json" };
+        const model = new WebKeras.Model({ filepaths });
         await model.ready();
         const flat = await model.predict({ input: [1, 2] }).then(() => "answered", (e) => e.message);
         const out = await model.predict({ input: { data: [1, 2, -3, 4], shape: [1, 2, 2] } });
@@ -344,7 +346,8 @@ def test_the_lost_gpu_is_told(site):
         const told = new Promise((done) => model.addEventListener("contextlost", (e) => done(e.type)));
         canvases[0].getContext("webgl2").getExtension("WEBGL_lose_context").loseContext();
         const type = await told;
-        return [type, await model.predict({{ input: [1, 2] }}).then(() => "answered", (e) => e.name + ": " + e.message)];
+        const answer = model.predict({{ input: [1, 2] }});
+        return [type, await answer.then(() => "answered", (e) => e.name + ": " + e.message)];
         """
     )
     assert found[0] == "contextlost"

@@ -19,10 +19,10 @@ def read(text: str, file: str = "model.json", keras_version: str | None = None) 
     if not isinstance(data, dict) or "class_name" not in data or "config" not in data:
         raise ConfigError(f"{file}: has no 'class_name' and 'config'; expected the text of model.to_json()")
     version = str(data.get("keras_version") or keras_version or ("3" if data.get("module") else "2"))
-    number = dialect(version)
-    if number not in DIALECTS:
-        raise ConfigError(f"{file}: a Keras {version} model; this build reads {' and '.join(map(str, DIALECTS))}")
     try:
+        number = dialect(version)
+        if number not in DIALECTS:
+            raise ConfigError(f"a Keras {version} model; this build reads {' and '.join(map(str, DIALECTS))}")
         spec: Spec = DIALECTS[number](data, version)
         spec.backend = str(data.get("backend") or "")
     except ConfigError as e:

@@ -31,12 +31,18 @@ class Keras2(Reader):
         tensors = _tensors(node)
         if isinstance(tensors, list) and len(tensors) == 1:
             tensors = tensors[0]
+        kwargs.pop("name", None)
         return Call([tensors], without_training(kwargs))
+
+
+def is_constant(x: Any) -> bool:
+    """Whether x is ["_CONSTANT_VALUE", -1, value], perhaps with keyword arguments behind."""
+    return isinstance(x, list) and len(x) in (3, 4) and x[0] == CONSTANT
 
 
 def _first(node: Any) -> list[Any]:
     """The first tensor of a node, however nested."""
-    while not is_ref(node):
+    while not is_ref(node) and not is_constant(node):
         if not isinstance(node, list | dict) or not node:
             raise ConfigError(f"inbound node {node!r}; expected [layer, call, tensor]")
         node = node[sorted(node)[0]] if isinstance(node, dict) else node[0]
@@ -46,13 +52,13 @@ def _first(node: Any) -> list[Any]:
 
 def _tensors(node: Any) -> Any:
     """The first argument of a call: tensors in lists and dicts, numbers among them."""
+    if is_constant(node):
+        return node[2]
     if is_ref(node):
-        return node[2] if node[0] == CONSTANT else Ref(*node[:3])
+        return Ref(*node[:3])
     if isinstance(node, dict):
         return {k: _tensors(v) for k, v in node.items()}
     if isinstance(node, list):
-        if len(node) == 4 and node[0] == CONSTANT:
-            return node[2]
         return [_tensors(v) for v in node]
     raise ConfigError(f"{node!r} stands in an inbound node; expected [layer, call, tensor]")
 

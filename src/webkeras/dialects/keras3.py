@@ -37,7 +37,9 @@ class Keras3(Reader):
         """One inbound node: what the layer was called with."""
         if not isinstance(node, dict) or not isinstance(node.get("args"), list):
             raise ConfigError(f"inbound node {node!r}; expected args and kwargs")
-        return Call([value(v) for v in node["args"]], without_training(value(node.get("kwargs") or {})))
+        kwargs = value(node.get("kwargs") or {})
+        kwargs.pop("training", None)  # a graph of Keras 3 hands its own on, whatever stands here; images have true
+        return Call([value(v) for v in node["args"]], without_training(kwargs))
 
 
 def is_operation(row: dict[str, Any]) -> bool:

@@ -40,7 +40,8 @@ class Reader:
         name, shared = row.get("name"), row.get("shared_object_id")
         if class_name in MODELS or is_functional(config):
             nested = self.model(class_name, config)
-            return LayerSpec(class_name, text(name or nested.name), {}, model=nested, shared=shared)
+            nested.name = text(name or nested.name)
+            return LayerSpec(class_name, nested.name, {}, model=nested, shared=shared)
         if not isinstance(config, dict):
             raise ConfigError(f"layer {name!r} ({class_name}) has no config")
         inner = config.get("layer")
@@ -160,7 +161,7 @@ def without_training(kwargs: dict[str, Any]) -> dict[str, Any]:
     """
     if kwargs.get("training") not in (None, False, 0):
         raise ConfigError("a layer is called with training=True; expected a model saved for inference")
-    return {k: v for k, v in kwargs.items() if k != "training" and not (v is None and k in ("mask", "name"))}
+    return {k: v for k, v in kwargs.items() if k != "training" and not (v is None and k == "mask")}
 
 
 def checked(call: Call) -> Call:

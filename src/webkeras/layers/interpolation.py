@@ -80,6 +80,7 @@ def interpolate(x: Any, target: Shape, mode: str, antialias: bool = False) -> An
     for axis, m in enumerate(target, start=1):
         n, before, after = x.shape[axis], x.shape[:axis], x.shape[axis + 1 :]
         if n != m:
-            rows = ops.reshape(x, shape=(size(before), n, size(after)))
-            x = ops.reshape(ops.matmul(value(matrix(n, m, mode, antialias)), rows), shape=(*before, m, *after))
+            rows = ops.transpose(ops.reshape(x, shape=(size(before), n, size(after))), perm=(0, 2, 1))
+            columns = value([list(c) for c in zip(*matrix(n, m, mode, antialias), strict=True)])
+            x = ops.reshape(ops.transpose(ops.matmul(rows, columns), perm=(0, 2, 1)), shape=(*before, m, *after))
     return x

@@ -10,7 +10,7 @@ from typing import Any
 from webkeras.backends.wasm.expression import epilogue, lower_map, readable
 from webkeras.backends.wasm.program import Instruction, Operand, Part, Store
 from webkeras.errors import BackendError
-from webkeras.graph import Node, Value
+from webkeras.graph import Literal, Node, Value
 from webkeras.shapes import Shape, broadcast, size
 
 __all__ = ["EPILOGUES", "LOWER", "NATIVE", "Builder", "readable"]
@@ -63,6 +63,22 @@ class Builder:
         if map is not None:
             stores, scratch = (*stores, *map.reads), max(scratch, map.scratch)
         self._target.append(Instruction(op, fields, stores, (writes,), scratch, self._layer, map, moves=moves or {}))
+
+    def phase_kernel(
+        self, node: Node, w: Value, first: list[int], taps: list[int], stride: list[int], tap_steps: list[int], c: int, f: int
+    ) -> Store:
+        """Of a constant transposed kernel (taps, f, c) every stride-th tap from `first` on, backwards, packed for a product."""
+        w, _ = self.source(w)
+        last = [t + s * (n - 1) for t, s, n in zip(first, stride, taps, strict=True)]
+        chosen, out = Store(size(taps) * f * c), Store(size(taps) * c * _panels(f))
+        target, self._target = self._target, self.once
+        steps = [-s * k for s, k in zip(stride, tap_steps, strict=True)]
+        begin = sum(t * k for t, k in zip(last, tap_steps, strict=True))
+        _copy(self, node, Part(self.store(w), begin), chosen, [*taps, f * c], [*steps, 1])
+        layout = {"count": 1, "src_step": 0, "dst_step": 0, "taps": size(taps), "c": c, "f": f, "tap_step": f * c, "c_step": 1, "f_step": c}
+        self.emit("PACK", [chosen], out, src=chosen, dst=out, **layout)
+        self._target = target
+        return out
 
     def emit_map(self, instruction: Instruction) -> None:
         """Append a MAP made elsewhere."""
@@ -171,9 +187,41 @@ def conv_transpose(b: Builder, node: Node) -> None:
     fields["fn"] = 1
     end, chain, extra = epilogue(b, node, 2)
     c, f = fields["c"], fields["f"]
+    strided = max(fields["stride"]) > 1 and fields["dilation"] == [1, 1, 1] and all(s <= k for s, k in zip(fields["stride"], fields["kernel"], strict=True))
+    if strided and b.source(w)[0].is_constant and chain is None and end["residual"] == -1:
+        _phases(b, node, fields, end, extra)
+        return
     packed = b.packed(w, "PACK", taps=size(w.shape[:-2]), c=c, f=f, tap_step=f * c, c_step=1, f_step=c)
     src, dst = b.store(x), b.store(node.out)
     b.emit("CONV", [src, packed, *extra], dst, scratch=ROWS * DEPTH, map=chain, src=src, weights=packed, dst=dst, **fields, **end)
+
+
+def _phases(b: Builder, node: Node, fields: dict[str, Any], end: dict[str, Any], extra: list[Store]) -> None:
+    """A strided transposed convolution as one plain convolution for each place between two input elements.
+
+    Output o = s q + r of an axis gets input i = q + (r + p) // s - j through tap t = s j + (r + p) % s, j = 0, 1, ...: of the
+    taps every s-th, backwards. No product with the zeros between the inputs is computed.
+    """
+    w, c, f, stride = node.inputs[1], fields["c"], fields["f"], fields["stride"]
+    src, dst = b.store(node.inputs[0]), b.store(node.out)
+    to = _row_major((fields["n"], *fields["out"], f))
+    tap_steps = _row_major((*fields["kernel"], f, c))[:3]
+    for phase in range(size(stride)):
+        r = [phase // size(stride[i + 1 :]) % stride[i] for i in range(3)]
+        out = [-(-(o - k) // s) for o, k, s in zip(fields["out"], r, stride, strict=True)]
+        if min(out) < 1:
+            continue
+        first = [(k + p) % s for k, p, s in zip(r, fields["before"], stride, strict=True)]
+        taps = [-(-(k - t) // s) for k, t, s in zip(fields["kernel"], first, stride, strict=True)]
+        before = [n - 1 - (k + p) // s for n, k, p, s in zip(taps, r, fields["before"], stride, strict=True)]
+        packed = b.phase_kernel(node, w, first, taps, stride, tap_steps, c, f)
+        part = Store(fields["n"] * size(out) * f)
+        own = {**fields, "fn": 0, "out": out, "kernel": taps, "stride": [1, 1, 1], "before": before}
+        b.emit("CONV", [src, packed, *extra], part, scratch=ROWS * DEPTH, src=src, weights=packed, dst=part, **own, **end)
+        steps = [to[0], *(t * s for t, s in zip(to[1:4], stride, strict=True)), 1]
+        at = sum(k * t for k, t in zip(r, to[1:4], strict=True))
+        dims = [fields["n"], *out, f]
+        _copy(b, node, part, Part(dst, at), dims, _row_major(tuple(dims)), steps)
 
 
 def pool(b: Builder, node: Node) -> None:
@@ -315,9 +363,18 @@ def _row_major(shape: Shape) -> list[int]:
 
 def pad(b: Builder, node: Node) -> None:
     x, out = node.inputs[0], node.out
-    dst, strides = b.store(out), _row_major(out.shape)
-    b.emit("FILL", [], dst, dst=dst, size=out.size, value=node.attrs.get("value", 0.0))
-    offset = sum(before * s for (before, _), s in zip(node.attrs["pads"], strides, strict=True))
+    dst, strides, pads = b.store(out), _row_major(out.shape), node.attrs["pads"]
+    number = Store(1, Literal((), (float(node.attrs.get("value", 0.0)),)))
+    inner = list(out.shape)  # what lies between the borders drawn so far
+    corner = 0
+    for axis, (before, after) in enumerate(pads):
+        for at, n in ((0, before), (inner[axis] - after, after)):
+            if n:
+                border = [n if i == axis else d for i, d in enumerate(inner)]
+                _copy(b, node, number, Part(dst, corner + at * strides[axis]), border, [0] * out.ndim, strides)
+        inner[axis] -= before + after
+        corner += before * strides[axis]
+    offset = sum(before * s for (before, _), s in zip(pads, strides, strict=True))
     _copy(b, node, b.store(x), Part(dst, offset), x.shape, _row_major(x.shape), strides)
 
 

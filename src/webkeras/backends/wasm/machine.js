@@ -79,7 +79,7 @@ globalThis.webkerasWasm = (() => {
     hire(module, threads, script) {
       const team = this.stacks.map((stack, i) => {
         const w = new Worker(script, { name: WORKER });
-        const args = [this.program, this.base, this.scratch[i + 1], i + 1, threads, this.shared, 0];
+        const args = [this.program, this.base, this.scratch[i + 1], i + 1, threads, this.shared];
         w.postMessage({ module, memory: this.memory, stack, args });
         return w;
       });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -153,16 +154,16 @@ def _place(
     for s in last:
         seen(s, len(program))
     top = bottom
-    placed: list[tuple[int, int, int, int]] = []  # begin, end, low, high
+    placed: list[tuple[int, int, int, int]] = []  # low, high, begin, end; in order
     for key, s in sorted(stores.items(), key=lambda item: -item[1].size):
         room, low = _room(s, gap), bottom
-        for b, e, from_, to in sorted(placed, key=lambda p: p[2]):
+        for from_, to, b, e in placed:
             if b <= end[key] and begin[key] <= e and low < to:
                 if from_ - low >= room:
                     break
                 low = to
         addresses[key] = low
-        placed.append((begin[key], end[key], low, low + room))
+        insort(placed, (low, low + room, begin[key], end[key]))
         top = max(top, low + room)
     return top
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from webkeras.graph import Constant
 
-OPS = "END CONV DEPTHWISE WINOGRAD GEMM PACK WINOGRAD_PACK POOL MAP REDUCE SOFTMAX COPY FILL TAKE SCAN".split()
+OPS = "END CONV DEPTHWISE WINOGRAD GEMM PACK WINOGRAD_PACK POOL MAP REDUCE SOFTMAX COPY TAKE SCAN".split()
 
 END = [0, 2]
 
@@ -34,7 +34,6 @@ FIELDS: dict[str, list[str]] = {
         "REDUCE": REDUCE,
         "SOFTMAX": REDUCE,
         "COPY": "src dst dims*6 from*6 to*6",
-        "FILL": "dst size value:f",
         "TAKE": "src rows dst outer n inner count",
         "SCAN": "steps moving",
     }.items()

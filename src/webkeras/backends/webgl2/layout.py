@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from webkeras.errors import BackendError
 from webkeras.shapes import Shape, size
@@ -16,7 +16,9 @@ class Limits:
     max_size: int = 8192
     lanes: int = 8
     samplers: int = 16
+    half: bool = False  # textures hold 16-bit floats: half the memory and traffic, three decimal digits
     winograd: bool = True
+    interleave: bool = True
 
 
 NEVER = 1 << 24  # larger than any coordinate: a side that is not folded
@@ -90,6 +92,9 @@ class Flat:
 
     size: int
     width: int
+
+    fold: ClassVar[tuple[int, int, int, int]] = (NEVER, NEVER, 0, 0)
+    folded: ClassVar[bool] = False
 
     @property
     def texture(self) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from webkeras.backends.webgl2.glsl import Source, assemble
 from webkeras.backends.webgl2.layout import Flat, Layout, Limits, Tile, flat, rows, tile
-from webkeras.backends.webgl2.share import share
+from webkeras.backends.webgl2.share import interleaved, share
 from webkeras.errors import BackendError
 from webkeras.graph import Constant, Graph, Node, Value
 
@@ -57,6 +57,7 @@ class Plan:
     inputs: dict[str, int]
     outputs: dict[str, int]
     slots: list[tuple[int, int, int]] = field(default_factory=list)
+    half: bool = False
 
     def __str__(self) -> str:
         sources = list(dict.fromkeys(s.source.text for s in self.steps))
@@ -65,7 +66,7 @@ class Plan:
             f"{'x'.join(map(str, (*s.viewport[2:], len(s.targets)))):<14} {s.label}"
             for i, s in enumerate(self.steps)
         ]
-        held = sum(16 * w * h * n for w, h, n in self.slots)
+        held = sum((8 if self.half else 16) * w * h * n for w, h, n in self.slots)
         lines.append(
             f"{len(self.steps)} draws a run, {len(self.prepare)} before the first, {len(sources)} programs, "
             f"{len(self.slots)} textures of {held / 1e6:.1f} MB"
@@ -85,6 +86,7 @@ class Planner:
         self.same: dict[int, Value] = {}  # a reshaped value -> the value whose elements it names
         self.lowered: set[int] = set()
         self.values: list[Value] = []  # kept alive: places go by id
+        self.used = {id(v) for n in graph.nodes() for v in n.inputs} | {id(v) for v in graph.outputs.values()}
         self.inputs = {name: self._enter(v) for name, v in graph.inputs.items()}
         for node in graph.nodes():
             if not node.outs[0].is_constant:
@@ -219,11 +221,10 @@ class Planner:
         }
         lies = {f"{s.rstrip('_')}_fold": self.textures[t].layout for s, t in inputs.items()}
         lies["out_fold"] = self.textures[targets[0][0]].layout
-        tiles = {k: v for k, v in lies.items() if isinstance(v, Tile)}
         common |= defines
-        if any(v.folded for v in tiles.values()):
-            common |= {"FOLD": 1, "EXTRA_PARAMS": f"ivec4 {', '.join(tiles)}; {common['EXTRA_PARAMS']}"}
-            params = {**params, **{k: v.fold for k, v in tiles.items()}}
+        if any(v.folded for v in lies.values()):
+            common |= {"FOLD": 1, "EXTRA_PARAMS": f"ivec4 {', '.join(lies)}; {common['EXTRA_PARAMS']}"}
+            params = {**params, **{k: v.fold for k, v in lies.items()}}
         source = assemble(shader, common)
         self.steps.append(Step(source, dict(inputs), tuple(targets), viewport, params, label))
 
@@ -231,6 +232,8 @@ class Planner:
         """Split what is made once from what every run makes, and let dynamic textures share memory by lifetime."""
         prepare = [s for s in self.steps if self.textures[s.outs[0]].constant]
         steps = [s for s in self.steps if not self.textures[s.outs[0]].constant]
-        plan = Plan(self.textures, prepare, steps, self.inputs, self.outputs)
+        if self.limits.interleave:
+            steps = interleaved(steps)
+        plan = Plan(self.textures, prepare, steps, self.inputs, self.outputs, half=self.limits.half)
         share(plan)
         return plan

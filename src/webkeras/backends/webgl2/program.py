@@ -38,8 +38,8 @@ def program(plan: Plan) -> tuple[str, list[Any]]:
             buffers.append(tensor.buffer)
         where = {"texture": slot(i), "parts": parts(plan.textures[i].layout), "buffer": buffers.index(tensor.buffer)}
         size = plan.textures[i].layout.size
-        bytes_ = {"offset": tensor.offset, "length": size, "type": tensor.type, "min": tensor.min, "scale": tensor.scale}
-        return {**where, **bytes_}
+        read = {"type": tensor.type, "min": tensor.min, "scale": tensor.scale}
+        return {**where, "offset": tensor.offset, "length": size, **read}
 
     def ends(places: Mapping[str, int]) -> dict[str, Any]:
         return {k: {"texture": slot(t), "parts": parts(plan.textures[t].layout),
@@ -50,6 +50,7 @@ def program(plan: Plan) -> tuple[str, list[Any]]:
     kept = {slot(t) for t in needed} | {slot(t) for s in plan.steps for t in s.outs}
     whole = {
         "textures": plan.slots,
+        "half": plan.half,
         "programs": [{"source": text, "samplers": names} for text, names in sources],
         "uploads": [upload(i) for i, t in enumerate(plan.textures) if t.upload is not None],
         "targets": list(targets),

@@ -1,7 +1,7 @@
 // runner.js - replays a plan on WebGL2. It knows no layer, no shape and no layout: textures, programs, draws, in order.
 //
 // A plan (plain data, made in Python by backends/webgl2):
-//   textures  [[width, height, layers], ...]
+//   textures  [[width, height, layers], ...];  half: do they hold 16-bit floats?
 //   programs  [{source, samplers: [name, ...]}, ...]
 //   uploads   [{texture, parts, buffer, offset, length, type, min, scale} | {texture, parts, floats}, ...]
 //   targets   [[[texture, layer], ...], ...]            what a draw writes: a framebuffer each
@@ -15,19 +15,45 @@ globalThis.webkerasRunner = (() => {
 void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, float(gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0); }`;
   const ARRAYS = { float32: Float32Array, float16: Uint16Array, uint16: Uint16Array, uint8: Uint8Array };
 
-  class Runner {
+  const SLICE = 8; // milliseconds of drawing, after which the page has its turn
+
+  // Dispatches "contextlost" and "contextrestored"; after the latter everything runs as before.
+  class Runner extends EventTarget {
     constructor(canvas) {
+      super();
       const gl = (this.gl = canvas.getContext("webgl2", {
         alpha: false, antialias: false, depth: false, stencil: false, powerPreference: "high-performance",
       }));
       if (!gl) throw new Error("this browser has no WebGL2");
-      if (!gl.getExtension("EXT_color_buffer_float")) throw new Error("this GPU cannot render to float textures");
+      this.live = new Set(); // what `begin` made and `free` did not
+      this.textures = 0; // created minus freed
+      this.open();
+      canvas.addEventListener?.("webglcontextlost", (e) => {
+        e.preventDefault(); // else it is never restored
+        this.lost = true;
+        this.dispatchEvent(new Event("contextlost"));
+      });
+      canvas.addEventListener?.("webglcontextrestored", () => this.restore());
+    }
+
+    open() {
+      const gl = this.gl;
+      this.full = Boolean(gl.getExtension("EXT_color_buffer_float"));
+      if (!this.full && !gl.getExtension("EXT_color_buffer_half_float"))
+        throw new Error("this GPU cannot render to float textures");
       this.parallel = gl.getExtension("KHR_parallel_shader_compile");
       this.programs = new Map(); // source -> program, shared by all plans
       this.vertex = this.compile(gl.VERTEX_SHADER, VERTEX);
-      this.textures = 0; // created minus freed
       this.lost = false;
-      canvas.addEventListener?.("webglcontextlost", (e) => { e.preventDefault(); this.lost = true; });
+    }
+
+    // A new context has none of what the old one had: everything is made again from the plans and the weights.
+    restore() {
+      this.textures = 0;
+      this.open();
+      for (const exe of this.live) this.make(exe);
+      for (const exe of this.live) this.finish(exe);
+      this.dispatchEvent(new Event("contextrestored"));
     }
 
     limits() {
@@ -36,6 +62,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
         max_size: Math.min(get("MAX_TEXTURE_SIZE"), get("MAX_VIEWPORT_DIMS")[0]),
         lanes: Math.min(8, get("MAX_DRAW_BUFFERS"), get("MAX_COLOR_ATTACHMENTS")) >= 8 ? 8 : 4,
         samplers: get("MAX_TEXTURE_IMAGE_UNITS"),
+        half: !this.full,
       };
     }
 
@@ -58,15 +85,23 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       return p;
     }
 
-    // Everything that need not wait: programs begin to compile, textures and weights go up.
+    // Everything that need not wait: programs begin to compile, textures and weights go up. The buffers are kept, for a
+    // context may be lost.
     begin(plan, buffers) {
-      const gl = this.gl;
-      const exe = { plan, programs: plan.programs.map((p) => this.program(p.source)), blocks: null, staging: {} };
-      exe.textures = plan.textures.map(([w, h, n]) => this.texture(w, h, n));
-      exe.framebuffers = [];
-      for (const u of plan.uploads) this.upload(exe, u, buffers);
-      gl.flush();
+      const exe = { plan, buffers, turn: 0, queue: Promise.resolve(), chunk: 64 };
+      this.make(exe);
+      this.live.add(exe);
       return exe;
+    }
+
+    make(exe) {
+      const { plan } = exe;
+      exe.programs = plan.programs.map((p) => this.program(p.source));
+      exe.textures = plan.textures.map(([w, h, n]) => this.texture(w, h, n, plan.half));
+      exe.framebuffers = [];
+      exe.reader = exe.blocks = null;
+      for (const u of plan.uploads) this.upload(exe, u, exe.buffers);
+      this.gl.flush();
     }
 
     // Are all programs compiled? Without the extension nobody can tell, so: yes.
@@ -134,8 +169,8 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       gl.bufferData(gl.UNIFORM_BUFFER, data, gl.STATIC_DRAW);
     }
 
-    texture(width, height, layers, format = this.gl.RGBA32F) {
-      const gl = this.gl, t = gl.createTexture();
+    texture(width, height, layers, half) {
+      const gl = this.gl, t = gl.createTexture(), format = half ? gl.RGBA16F : gl.RGBA32F;
       gl.activeTexture(gl.TEXTURE0);
       gl.bindTexture(gl.TEXTURE_2D_ARRAY, t);
       gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, format, width, height, layers);
@@ -208,10 +243,27 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       }
     }
 
-    run(exe, inputs) {
+    // Inputs into their textures: typed arrays, or {exe, output} for what another plan left on the GPU.
+    feed(exe, inputs) {
       this.alive();
-      for (const [name, { texture, parts }] of Object.entries(exe.plan.inputs))
-        this.fill(exe.textures[texture], parts, inputs[name]);
+      exe.turn++;
+      const gl = this.gl;
+      for (const [name, { texture, parts }] of Object.entries(exe.plan.inputs)) {
+        const from = inputs[name];
+        if (!from.exe) this.fill(exe.textures[texture], parts, from);
+        else {
+          const source = from.exe.plan.outputs[from.output];
+          if (String(source.parts) !== String(parts)) throw new Error(`output ${from.output} does not lie as input ${name} does`);
+          this.reading(from.exe, source.texture);
+          gl.activeTexture(gl.TEXTURE0);
+          gl.bindTexture(gl.TEXTURE_2D_ARRAY, exe.textures[texture]);
+          for (const [x, y, w, h] of parts) gl.copyTexSubImage3D(gl.TEXTURE_2D_ARRAY, 0, x, y, 0, x, y, w, h);
+        }
+      }
+    }
+
+    run(exe, inputs) {
+      this.feed(exe, inputs);
       this.draw(exe, exe.plan.steps);
     }
 
@@ -234,9 +286,44 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       return out;
     }
 
-    // The same through pixel buffers: the page goes on while the GPU works.
-    async readAsync(exe) {
-      const gl = this.gl, reads = [];
+    // Run and read, the page going on meanwhile: draws in chunks of a few milliseconds with a fence after each, results
+    // through pixel buffers. Predictions of one plan wait for each other; one that was overtaken by `run` starts again.
+    predict(exe, inputs) {
+      const here = exe.queue.then(() => this.sliced(exe, inputs));
+      exe.queue = here.catch(() => {});
+      return here;
+    }
+
+    async sliced(exe, inputs) {
+      const { steps } = exe.plan;
+      let at = 0, turn = -1;
+      while (at < steps.length || turn < 0) {
+        if (turn !== exe.turn) {
+          this.feed(exe, inputs);
+          [turn, at] = [exe.turn, 0];
+        }
+        const start = performance.now(), end = at + exe.chunk;
+        this.draw(exe, steps.slice(at, end));
+        at = end;
+        if (at >= steps.length) break;
+        await this.fence();
+        const took = performance.now() - start;
+        if (took > 2 * SLICE) exe.chunk = Math.max(1, exe.chunk >> 1);
+        else if (took < SLICE) exe.chunk *= 2;
+      }
+      return this.collect(exe);
+    }
+
+    async fence() {
+      const gl = this.gl, fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+      gl.flush();
+      while (!this.lost && gl.clientWaitSync(fence, 0, 0) === gl.TIMEOUT_EXPIRED) await pause();
+      gl.deleteSync(fence);
+      this.alive();
+    }
+
+    async collect(exe) {
+      const gl = this.gl, reads = [], out = {};
       for (const [name, { texture, parts, length }] of Object.entries(exe.plan.outputs)) {
         const [[, , w, h]] = parts, buffer = gl.createBuffer();
         this.reading(exe, texture);
@@ -246,11 +333,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
         reads.push({ name, length, buffer });
       }
       gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
-      const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
-      gl.flush();
-      while (!this.lost && gl.clientWaitSync(fence, 0, 0) === gl.TIMEOUT_EXPIRED) await pause();
-      gl.deleteSync(fence);
-      const out = {};
+      await this.fence();
       for (const { name, length, buffer } of reads) {
         out[name] = new Float32Array(length);
         gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
@@ -280,6 +363,8 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     }
 
     free(exe) {
+      this.live.delete(exe);
+      if (this.lost) return;
       exe.textures.forEach((_, i) => this.drop(exe, i));
       this.gl.deleteBuffer(exe.blocks);
       if (exe.reader) this.gl.deleteFramebuffer(exe.reader);

@@ -115,16 +115,19 @@ void pool(Run *r, const Window *w) {
       for (int j = 0; j < c;) {
         int vector = j + 4 <= c;
         f4 sum = splat(w->fn == P_MAX ? -__builtin_inff() : 0);
+        i4 bad = {0};  /* NaN wins, but a maximum that looks for it at every step is slow */
         for (int a = t0.from; a < t0.to; a++)
           for (int b = t1.from; b < t1.to; b++) {
             int i0 = o0 * w->stride[0] - w->before[0] + a, i1 = o1 * w->stride[1] - w->before[1] + b, i2 = o2 * w->stride[2] - w->before[2];
             const float *v = x + (((ptrdiff_t)i0 * w->in[1] + i1) * w->in[2] + i2 + t2.from) * c + j;
             for (int e = t2.from; e < t2.to; e++, v += c) {
               f4 u = vector ? load(v) : splat(*v);
-              sum = w->fn == P_MAX ? vmax(sum, u) : sum + u;
+              bad |= u != u;
+              sum = w->fn == P_MAX ? above(u, sum) : sum + u;
             }
           }
         if (w->fn == P_MEAN) sum /= count;
+        else sum = choose(bad, splat(__builtin_nanf("")), sum);
         if (vector) store(y + j, sum);
         else y[j] = sum[0];
         j += vector ? 4 : 1;

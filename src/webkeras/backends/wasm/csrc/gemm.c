@@ -166,44 +166,59 @@ void gemm_batches(Run *r, const Gemm *g) {
 
 /* ---- convolution as a product: rows are output pixels, k runs over taps and channels ---- */
 
-/* Write elements k0 .. k1 of row `pixel` of the patches matrix. A run is what lies contiguously in x: a row of the window where
-   its columns are neighbours, the channels of one tap otherwise. */
-static void patch(const Window *w, const float *x, int pixel, int group, int k0, int k1, float *to) {
-  int c = w->c / w->groups, merged = w->groups == 1 && w->dilation[2] == 1 && !w->fn;
-  int run = merged ? w->kernel[2] * c : c, o[3], n = pixel;
+/* Write elements k0 .. k1 of the patches matrix's rows m0 .. m0 + rows, one after another. A run is what lies contiguously in x:
+   a row of the window where its columns are neighbours, the channels of one tap otherwise. */
+static void patches(const Window *w, const float *x, int m0, int rows, int group, int k0, int k1, float *to) {
+  int c = w->c / w->groups, merged = w->groups == 1 && w->dilation[2] == 1 && !w->fn, across = merged ? 1 : w->kernel[2];
+  int run = merged ? w->kernel[2] * c : c, o[3], n = m0, first[3];
   for (int d = 2; d >= 0; n /= w->out[d--]) o[d] = n % w->out[d];
-  const float *image = x + (ptrdiff_t)n * w->in[0] * w->in[1] * w->in[2] * w->c;
+  int tap = k0 / run, skip = k0 - tap * run;
+  first[2] = tap % across;
+  first[1] = tap / across % w->kernel[1];
+  first[0] = tap / across / w->kernel[1];
   ptrdiff_t line = (ptrdiff_t)w->in[2] * w->c;
-  for (int k = k0; k < k1;) {
-    int tap = k / run, from = k - tap * run, length = MIN(run - from, k1 - k), t[3], i[3], inside = 1;
-    t[2] = merged ? 0 : tap % w->kernel[2];
-    tap = merged ? tap : tap / w->kernel[2];
-    t[1] = tap % w->kernel[1];
-    t[0] = tap / w->kernel[1];
-    for (int d = 0; d < 3; d++) {
-      if (w->fn) {
-        int at = o[d] + w->before[d] - t[d] * w->dilation[d];
-        inside &= at >= 0 && at % w->stride[d] == 0;
-        i[d] = at / w->stride[d];
-      } else {
-        i[d] = o[d] * w->stride[d] - w->before[d] + t[d] * w->dilation[d];
+  const float *image = x + (ptrdiff_t)n * w->in[0] * w->in[1] * line;
+  for (int m = 0; m < rows; m++) {
+    int t[3] = {first[0], first[1], first[2]}, from = skip, i[3];
+    for (int k = k0; k < k1; from = 0) {
+      int length = MIN(run - from, k1 - k), inside = 1;
+      for (int d = 0; d < 3; d++) {
+        if (w->fn) {
+          int at = o[d] + w->before[d] - t[d] * w->dilation[d];
+          i[d] = at / w->stride[d];
+          inside &= at >= 0 && i[d] * w->stride[d] == at;
+        } else {
+          i[d] = o[d] * w->stride[d] - w->before[d] + t[d] * w->dilation[d];
+        }
+        inside &= (d == 2 && merged) || (unsigned)i[d] < (unsigned)w->in[d];
       }
-      if (d < 2 || !merged) inside &= i[d] >= 0 && i[d] < w->in[d];
+      int low = length, high = length;
+      const float *source = x;
+      if (inside) {
+        int begin = i[2] * w->c + group * c + from;
+        source = image + ((ptrdiff_t)i[0] * w->in[1] + i[1]) * line + begin;
+        low = begin < 0 ? MIN(-begin, length) : 0;
+        high = MAX(MIN(length, (int)line - begin), low);
+      }
+      int j = 0;
+      for (; j < low; j++) to[j] = 0;
+      for (; j + 4 <= high; j += 4) store(to + j, load(source + j));
+      for (; j < high; j++) to[j] = source[j];
+      for (; j < length; j++) to[j] = 0;
+      to += length;
+      k += length;
+      if (++t[2] == across) {
+        t[2] = 0;
+        if (++t[1] == w->kernel[1]) t[1] = 0, t[0]++;
+      }
     }
-    ptrdiff_t begin = 0, low = 0, high = 0;
-    if (inside) {
-      begin = (ptrdiff_t)i[2] * w->c + group * c + from;
-      low = begin < 0 ? MIN(-begin, length) : 0;
-      high = MAX(MIN(length, line - begin), low);
+    if (++o[2] == w->out[2]) {
+      o[2] = 0;
+      if (++o[1] == w->out[1]) {
+        o[1] = 0;
+        if (++o[0] == w->out[0]) o[0] = 0, image += (ptrdiff_t)w->in[0] * w->in[1] * line;
+      }
     }
-    const float *source = inside ? image + ((ptrdiff_t)i[0] * w->in[1] + i[1]) * line : image;
-    ptrdiff_t j = 0;
-    for (; j < low; j++) to[j] = 0;
-    for (; j + 4 <= high; j += 4) store(to + j, load(source + begin + j));
-    for (; j < high; j++) to[j] = source[begin + j];
-    for (; j < length; j++) to[j] = 0;
-    to += length;
-    k += length;
   }
 }
 
@@ -226,7 +241,7 @@ void conv(Run *r, const Window *w) {
       const float *a = r->base + w->src + (ptrdiff_t)m0 * w->c + group * c + k0;
       ptrdiff_t lda = w->c;
       if (!plain) {
-        for (int p = 0; p < rows; p++) patch(w, r->base + w->src, m0 + p, group, k0, k0 + kn, r->scratch + p * kn);
+        patches(w, r->base + w->src, m0, rows, group, k0, k0 + kn, r->scratch);
         a = r->scratch;
         lda = kn;
       }

@@ -19,6 +19,15 @@ static void plane(const float *x, float *y, int m, int n, const int32_t *from, c
     return;
   }
   int i = 0;
+  if (f0 == 0 && f1 == 0 && t1 == 1) {  /* one number, everywhere */
+    for (; i < m; i++) {
+      float *to = y + i * t0;
+      int j = 0;
+      for (; j + 4 <= n; j += 4) store(to + j, splat(*x));
+      for (; j < n; j++) to[j] = *x;
+    }
+    return;
+  }
   if (f0 == 1 && t1 == 1)
     for (; i + 4 <= m; i += 4) {
       int j = 0;
@@ -42,12 +51,6 @@ void copy(Run *r, const Copy *p) {
     }
     plane(x, y, to4 - from4, p->dims[5], p->from + 4, p->to + 4);
   }
-}
-
-void fill(Run *r, const Fill *p) {
-  enum { PIECE = 1 << 16 };
-  for (int i; (i = task(r)) < (p->size + PIECE - 1) / PIECE;)
-    for (int j = i * PIECE; j < MIN(p->size, (i + 1) * PIECE); j++) r->base[p->dst + j] = p->value;
 }
 
 void take(Run *r, const Take *p) {

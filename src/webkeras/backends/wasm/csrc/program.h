@@ -4,7 +4,7 @@
 #define PROGRAM_H
 #include <stdint.h>
 
-enum { END, CONV, DEPTHWISE, WINOGRAD, GEMM, PACK, WINOGRAD_PACK, POOL, MAP, REDUCE, SOFTMAX, COPY, FILL, TAKE, SCAN, OPS };
+enum { END, CONV, DEPTHWISE, WINOGRAD, GEMM, PACK, WINOGRAD_PACK, POOL, MAP, REDUCE, SOFTMAX, COPY, TAKE, SCAN, OPS };
 
 enum { R_SUM, R_MAX, R_MIN, R_PROD };  /* Reduce.fn */
 enum { P_MAX, P_MEAN };                /* Pool.fn */
@@ -76,12 +76,6 @@ typedef struct {
   int32_t src, dst;
   int32_t dims[6], from[6], to[6];
 } Copy;
-
-typedef struct {
-  int32_t op, words;
-  int32_t dst, size;
-  float value;
-} Fill;
 
 /* TAKE: (outer, n, inner) by count row numbers -> (outer, count, inner); numbers are clipped to the axis. */
 typedef struct {

@@ -51,10 +51,10 @@ INLINE i4 vint(f4 x) { return (i4){one_int(x[0]), one_int(x[1]), one_int(x[2]), 
 #endif
 INLINE f4 vfloat(i4 x) { return __builtin_convertvector(x, f4); }
 
-/* What the threads share: how many have arrived at the end of an instruction and in which round, the number of the call they
-   are in, whether to stop, and for every instruction the number of its next piece. All zero at the start. */
+/* What the threads share: how many have arrived at the end of an instruction and in which round, how many workers sleep until the
+   next one, the number of the call, and for every instruction the number of its next piece. All zero at the start. */
 typedef struct {
-  int32_t arrived, round, call, stop;
+  int32_t arrived, round, asleep, call;
   int32_t tasks[];
 } Shared;
 
@@ -94,6 +94,5 @@ void map(Run *, const Map *);
 void reduce(Run *, const Reduce *);
 void softmax(Run *, const Reduce *);
 void copy(Run *, const Copy *);
-void fill(Run *, const Fill *);
 void take(Run *, const Take *);
 #endif
