@@ -3,6 +3,7 @@
 from webkeras.layers import (
     activation,
     attention,
+    cells,
     convolution,
     convolutional_recurrent,
     core,
@@ -20,12 +21,15 @@ from webkeras.layers import (
     wrapper,
 )
 from webkeras.layers.base import LAYERS, Layer, key, layer, make
+from webkeras.layers.cells import Cell
 
 __all__ = [
     "LAYERS",
+    "Cell",
     "Layer",
     "activation",
     "attention",
+    "cells",
     "convolution",
     "convolutional_recurrent",
     "core",
