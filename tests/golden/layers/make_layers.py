@@ -1,6 +1,6 @@
 """Make the golden files of single layers from cases_*.py:  python make_layers.py [CLASS...]
 
-Run it with Keras 2.15 and with Keras 3.15 (KERAS_BACKEND=jax). Writes keras<version>/<Class>.npz beside itself (layout:
+Run it with Keras 2.1.2, 2.15 and 3.15 (KERAS_BACKEND=jax); what a Keras does not know is left out and said. Writes keras<version>/<Class>.npz beside itself (layout:
 golden_file.py); <Class>_more.npz where make_layers_keras2.py makes <Class>.npz. Runs on Python 3.6 and later.
 """
 
@@ -63,7 +63,7 @@ def one(cls, *shapes, **config):
     name = name + "@" + "+".join("x".join(map(str, s)) for s in shapes) + ("@mask" if own["mask"] else "")
 
     def build(L):
-        inputs = [keras.Input(s, name="input_%d" % i) for i, s in enumerate(shapes)]
+        inputs = [keras.layers.Input(s, name="input_%d" % i) for i, s in enumerate(shapes)]
         ready = [L.Masking(0.0)(x) for x in inputs] if own["mask"] else inputs
         y = getattr(L, cls)(**config)(ready if len(ready) > 1 else ready[0], **call)
         return inputs, y if isinstance(y, (list, tuple)) else [y]
@@ -86,7 +86,7 @@ def model(cls, name, *shapes, **more):
 
     def register(f):
         def build(L):
-            inputs = [keras.Input(s, name="input_%d" % i) for i, s in enumerate(shapes)]
+            inputs = [keras.layers.Input(s, name="input_%d" % i) for i, s in enumerate(shapes)]
             y = f(L, *inputs)
             return inputs, y if isinstance(y, (list, tuple)) else [y]
 
@@ -102,7 +102,7 @@ def make(case):
     keras.backend.clear_session()
     r = np.random.RandomState(zlib.crc32((case.cls + case.name).encode()) & 0xFFFFFFFF)
     inputs, outputs = case.build(keras.layers)
-    m = keras.Model(inputs, outputs if len(outputs) > 1 else outputs[0])
+    m = keras.models.Model(inputs, outputs if len(outputs) > 1 else outputs[0])
     weights = []
     for layer in m.layers:
         values = []
@@ -140,6 +140,8 @@ def main(wanted):
                 print("FAILED", FAILED[-1])
         more = "_more" if VERSION == 2 and cls in ELSEWHERE else ""
         os.makedirs(folder, exist_ok=True)
+        if not made:
+            continue
         golden_file.write(os.path.join(folder, cls + more + ".npz"), keras.__version__, made)
         print(cls, len(made), "cases", flush=True)
     if FAILED:
