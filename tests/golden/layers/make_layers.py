@@ -52,9 +52,10 @@ def one(cls, *shapes, **config):
     """The model that is nothing but a layer. Beside the layer's config:
 
     only: the Keras version, where just one has it; ints: whole numbers below this go in; mask: the inputs go through
-    Masking first and end in zeros; call: keyword arguments of the call; feed: arrays from a random generator.
+    Masking first and end in zeros; call: keyword arguments of the call; feed: arrays from a random generator; text and
+    whole: the inputs are texts, or whole numbers by their type.
     """
-    own = {k: config.pop(k, None) for k in ("only", "ints", "mask", "call", "feed", "title")}
+    own = {k: config.pop(k, None) for k in ("only", "ints", "mask", "call", "feed", "title", "text", "whole")}
     call = own["call"] or {}
     shown = dict(config, **call)
     name = own["title"] or ",".join(
@@ -63,7 +64,8 @@ def one(cls, *shapes, **config):
     name = name + "@" + "+".join("x".join(map(str, s)) for s in shapes) + ("@mask" if own["mask"] else "")
 
     def build(L):
-        inputs = [keras.layers.Input(s, name="input_%d" % i) for i, s in enumerate(shapes)]
+        kind = {"dtype": "string"} if own["text"] else {"dtype": "int64"} if own["whole"] else {}
+        inputs = [keras.layers.Input(s, name="input_%d" % i, **kind) for i, s in enumerate(shapes)]
         ready = [L.Masking(0.0)(x) for x in inputs] if own["mask"] else inputs
         y = getattr(L, cls)(**config)(ready if len(ready) > 1 else ready[0], **call)
         return inputs, y if isinstance(y, (list, tuple)) else [y]
@@ -119,8 +121,11 @@ def make(case):
     xs = case.feed(r)
     ys = m(xs if len(xs) > 1 else xs[0], training=False) if VERSION == 3 else m.predict(xs, verbose=0)
     ys = [np.asarray(y, "float32") for y in (ys if isinstance(ys, (list, tuple)) else [ys])]
-    named = [["input_%d" % i, x] for i, x in enumerate(xs)], [["output_%d" % i, y] for i, y in enumerate(ys)]
-    return golden_file.Case(case.name, json.loads(m.to_json()), weights, *named)
+    texts = {"input_%d" % i: x.tolist() for i, x in enumerate(xs) if x.dtype.kind == "U"}
+    named = [["input_%d" % i, x] for i, x in enumerate(xs) if x.dtype.kind != "U"]
+    answers = [["output_%d" % i, y] for i, y in enumerate(ys)]
+    notes = {"texts": texts} if texts else {}
+    return golden_file.Case(case.name, json.loads(m.to_json()), weights, named, answers, notes)
 
 
 def main(wanted):
