@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent / "wasm"))
 import machine
 
 from webkeras import ops
-from webkeras.backends.wasm import expression, kernels, program
+from webkeras.backends.wasm import expression, program, windows
 from webkeras.backends.wasm.plan import layout
 from webkeras.errors import BackendError
 from webkeras.expr import SCALARS
@@ -336,7 +336,7 @@ def test_c_and_python_agree_on_the_program() -> None:
     functions = re.findall(r"enum \{ (ADD.*?) \}", (machine.CSRC / "map.c").read_text())[0].lower().split(", ")
     assert [{"maximum": "max", "minimum": "min"}.get(f, f) for f in functions] == list(SCALARS)
     assert f"TILE = {expression.TILE} " in (machine.CSRC / "map.c").read_text()
-    assert f"MC = {kernels.ROWS}, KC = {kernels.DEPTH} " in (machine.CSRC / "gemm.c").read_text()
+    assert f"MC = {windows.ROWS}, KC = {windows.DEPTH} " in (machine.CSRC / "gemm.c").read_text()
 
 
 def test_what_has_no_kernel_is_refused_by_name() -> None:

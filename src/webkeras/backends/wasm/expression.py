@@ -12,7 +12,7 @@ from webkeras.graph import Node, Value
 from webkeras.shapes import Shape
 
 if TYPE_CHECKING:
-    from webkeras.backends.wasm.kernels import Builder
+    from webkeras.backends.wasm.builder import Builder
 
 TILE = 1024  # elements, as in csrc/map.c
 RESULT, INPUTS, LITERALS = 255, 64, 128

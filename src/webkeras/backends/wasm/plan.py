@@ -7,7 +7,9 @@ from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from webkeras.backends.wasm.kernels import EPILOGUES, NATIVE, Builder, readable
+from webkeras.backends.wasm.builder import Builder
+from webkeras.backends.wasm.expression import readable
+from webkeras.backends.wasm.kernels import EPILOGUES, LOWER, NATIVE
 from webkeras.backends.wasm.program import END, Instruction, Store
 from webkeras.errors import BackendError
 from webkeras.graph import Constant, Graph
@@ -108,7 +110,7 @@ def plan(graph: Graph) -> Plan:
 def layout(graph: Graph, gap: int = 0) -> Layout:
     """The graph rewritten, lowered and placed; `gap` floats stay unused after every tensor (for tests)."""
     graph = fuse(fold(expand(graph, NATIVE)), EPILOGUES, readable=readable)
-    b = Builder()
+    b = Builder(LOWER)
     for node in graph.nodes():
         b.lower(node)
     inputs = {k: b.store(v) for k, v in graph.inputs.items()}
