@@ -9,7 +9,8 @@ from tools.common import DIST, PYODIDE, ROOT, WEB, copy_if_changed, files_under,
 
 VERSION = re.findall(r'^__version__ = "(.+)"', (ROOT / "src/webkeras/__init__.py").read_text(), re.M)[0]
 WHEEL = DIST / f"webkeras-{VERSION}-py3-none-any.whl"
-COMPANIONS = [ROOT / "src/webkeras/backends" / name for name in ("webgl2/runner.js", "wasm/machine.js")]  # the page loads it as a script, for a strict CSP
+# What the page loads as scripts, for a strict CSP.
+COMPANIONS = [ROOT / "src/webkeras/backends" / name for name in ("webgl2/runner.js", "wasm/machine.js")]
 SNAPSHOT = PYODIDE / "snapshot.bin"
 
 
@@ -19,7 +20,8 @@ def build() -> None:
     assembling = [tools / name for name in ("runtime.py", "numpy_wheel.py", "pyodide-packages.txt")]
     step("Pyodide runtime", lock, assembling, build_runtime)
 
-    step("WebAssembly kernels", build_wasm.modules()[-1], [tools / "build_wasm.py", *build_wasm.SOURCES], build_wasm.build)
+    kernels = [tools / "build_wasm.py", *build_wasm.SOURCES]
+    step("WebAssembly kernels", build_wasm.modules()[-1], kernels, build_wasm.build)
     packaged = files_under(*(ROOT / name for name in ("src", "shaders", "pyproject.toml", "README.md", "LICENSE")))
     compiling = [tools / name for name in ("pyodide.mjs", "compile.mjs", "add_bytecode.py")]
     sources = [*packaged, *assembling, *compiling]

@@ -22,7 +22,9 @@ class Builder:
         self.always: list[Instruction] = []
         self.stores: dict[int, Store] = {}  # by id of the Value
         self._packed: dict[Any, Store] = {}
-        self._outside: dict[int, tuple[Value, list[Instruction]]] = {}  # of a scan: what a body's input stands for, and where that is made
+        self._outside: dict[
+            int, tuple[Value, list[Instruction]]
+        ] = {}  # of a scan: what a body's input stands for, and where that is made
         self._current = self.always  # what depends on inputs goes here: the program, or the body of a scan
         self._target = self._current
         self._layer = ""
@@ -32,7 +34,9 @@ class Builder:
         self._target = self.once if all(v.is_constant for v in node.outs) else self._current
         self._layer = node.layer
         if node.op not in self.table:
-            raise BackendError(f"{node.layer or 'the model'}: the wasm backend has no kernel for {node.op!r}; use another backend")
+            raise BackendError(
+                f"{node.layer or 'the model'}: the wasm backend has no kernel for {node.op!r}; use another backend"
+            )
         self.table[node.op](self, node)
 
     def store(self, v: Value) -> Store:
@@ -43,13 +47,23 @@ class Builder:
         return self.stores[id(v)]
 
     def source(self, v: Value) -> tuple[Value, list[Instruction]]:
-        """What a value captured by a scan's body is outside, and the program that makes it; any other value as it is."""
+        """What a value captured by a scan's body is outside, and the program that makes it; any other as it is."""
         where = self._current
         while id(v) in self._outside:
             v, where = self._outside[id(v)]
         return v, where
 
-    def emit(self, op: str, reads: Sequence[Operand], writes: Store, *, scratch: int = 0, map: Instruction | None = None, moves: dict[str, int] | None = None, **fields: Any) -> None:
+    def emit(
+        self,
+        op: str,
+        reads: Sequence[Operand],
+        writes: Store,
+        *,
+        scratch: int = 0,
+        map: Instruction | None = None,
+        moves: dict[str, int] | None = None,
+        **fields: Any,
+    ) -> None:
         """Append an instruction. `reads` are for the planner: what must be alive while it runs."""
         stores = tuple(r if isinstance(r, Store) else r.store for r in reads if not isinstance(r, int))
         if map is not None:
@@ -70,7 +84,8 @@ class Builder:
     @contextmanager
     def inside(self, captured: dict[Value, Value]) -> Iterator[list[Instruction]]:
         """What is lowered in here goes into the body of a scan, the list that comes with it."""
-        outer, body = self._current, []
+        outer = self._current
+        body: list[Instruction] = []
         for v, source in captured.items():
             self._outside[id(v)] = (source, outer)
         self._current = self._target = body
@@ -88,7 +103,15 @@ class Builder:
         moving, scratch = sum(len(i.moves) for i in body), max((i.scratch for i in body), default=0)
         writes = tuple(touched.values())
         self._target.append(
-            Instruction("SCAN", {"steps": steps, "moving": moving}, (*reads.values(), *writes), writes, scratch, node.layer, body=body)
+            Instruction(
+                "SCAN",
+                {"steps": steps, "moving": moving},
+                (*reads.values(), *writes),
+                writes,
+                scratch,
+                node.layer,
+                body=body,
+            )
         )
 
     def packed(self, w: Value, op: str, **layout: Any) -> Store:
@@ -97,7 +120,12 @@ class Builder:
         key = (id(w), op, *sorted(layout.items()))
         if key not in self._packed:
             step = layout["taps"] * layout["c"] * panels(layout["f"])
-            layout = {"count": 1, "src_step": 0, "dst_step": layout["c"] * panels(layout["f"]) if op == "WINOGRAD_PACK" else step, **layout}
+            layout = {
+                "count": 1,
+                "src_step": 0,
+                "dst_step": layout["c"] * panels(layout["f"]) if op == "WINOGRAD_PACK" else step,
+                **layout,
+            }
             out = Store(36 * layout["dst_step"] if op == "WINOGRAD_PACK" else layout["count"] * step)
             with self.into(self.once if w.is_constant else where):
                 self.emit(op, [self.store(w)], out, src=self.store(w), dst=out, **layout)
@@ -123,7 +151,7 @@ def strides_of(shape: Shape, ndim: int, unit: int = 1) -> list[int]:
 
 
 def collapse(dims: Shape, strides: Sequence[Sequence[int]], most: int, node: Node) -> tuple[list[int], list[list[int]]]:
-    """Axes of one element dropped, axes that lie one after another in every operand joined, and filled up to `most` in front."""
+    """Axes of one element dropped, axes contiguous in every operand joined, and filled up to `most` in front."""
     out: list[int] = []
     steps: list[list[int]] = [[] for _ in strides]
     for i, d in enumerate(dims):
@@ -138,7 +166,9 @@ def collapse(dims: Shape, strides: Sequence[Sequence[int]], most: int, node: Nod
             for kept, s in zip(steps, strides, strict=True):
                 kept.append(s[i])
     if len(out) > most:
-        raise BackendError(f"{node.layer}: {node.op} over {len(out)} separate axes {tuple(out)}; the wasm backend takes {most}")
+        raise BackendError(
+            f"{node.layer}: {node.op} over {len(out)} separate axes {tuple(out)}; the wasm backend takes {most}"
+        )
     fill = most - len(out)
     return [1] * fill + out, [[0] * fill + s for s in steps]
 
@@ -157,8 +187,9 @@ def copy(
     if to is None:
         to = strides_of(tuple(dims), len(dims))
     dims, (steps, to) = collapse(tuple(dims), [steps, to], 6, node)
-    order = sorted(range(6), key=lambda i: (i == 5, dims[i] > 1 and abs(steps[i]) == 1))  # contiguous reading next to contiguous writing
+    # the axis contiguous in src next to the last, which is contiguous in dst: transposed in registers
+    order = sorted(range(6), key=lambda i: (i == 5, dims[i] > 1 and abs(steps[i]) == 1))
     dims, steps, to = [dims[i] for i in order], [steps[i] for i in order], [to[i] for i in order]
     target = dst.store if isinstance(dst, Part) else dst
     assert isinstance(target, Store)
-    b.emit("COPY", [src], target, src=src, dst=dst, moves=moves, dims=dims, to=to, **{"from": steps})
+    b.emit("COPY", [src], target, src=src, dst=dst, moves=moves, dims=dims, x_step=steps, y_step=to)

@@ -22,10 +22,29 @@ def matmul(b: Builder, node: Node) -> None:
     lead = broadcast(x.shape[:-2], w.shape[:-2])
     if w.size == k * n:
         m, lead = size(lead) * m, ()
-    packed = b.packed(w, "PACK", count=w.size // (k * n), src_step=k * n, taps=1, c=k, f=n, tap_step=0, c_step=n, f_step=1)
-    batch, (a_step, b_step) = collapse(lead, [strides_of(x.shape[:-2], len(lead), m * k), strides_of(w.shape[:-2], len(lead), k * panels(n))], 4, node)
+    packed = b.packed(
+        w, "PACK", count=w.size // (k * n), src_step=k * n, taps=1, c=k, f=n, tap_step=0, c_step=n, f_step=1
+    )
+    batch, (a_step, b_step) = collapse(
+        lead, [strides_of(x.shape[:-2], len(lead), m * k), strides_of(w.shape[:-2], len(lead), k * panels(n))], 4, node
+    )
     src, dst = b.store(x), b.store(node.out)
-    b.emit("GEMM", [src, packed, *extra], dst, map=chain, a=src, b=packed, dst=dst, m=m, n=n, k=k, batch=batch, a_step=a_step, b_step=b_step, **end)
+    b.emit(
+        "GEMM",
+        [src, packed, *extra],
+        dst,
+        map=chain,
+        a=src,
+        b=packed,
+        dst=dst,
+        m=m,
+        n=n,
+        k=k,
+        batch=batch,
+        a_step=a_step,
+        b_step=b_step,
+        **end,
+    )
 
 
 def map_(b: Builder, node: Node) -> None:
@@ -84,7 +103,14 @@ def slice_(b: Builder, node: Node) -> None:
     strides = row_major(x.shape)
     first = [range(n)[s] if s < n else 0 for n, s in zip(x.shape, begin, strict=True)]
     offset = sum(i * s for i, s in zip(first, strides, strict=True))
-    copy(b, node, Part(b.store(x), offset), b.store(node.out), node.out.shape, [s * k for s, k in zip(strides, step, strict=True)])
+    copy(
+        b,
+        node,
+        Part(b.store(x), offset),
+        b.store(node.out),
+        node.out.shape,
+        [s * k for s, k in zip(strides, step, strict=True)],
+    )
 
 
 def pad(b: Builder, node: Node) -> None:
@@ -146,7 +172,16 @@ def scan(b: Builder, node: Node) -> None:
         b.resume(node)
         for y, stack in zip(outs[n:], node.outs[n:], strict=True):
             step, dims, strides = slices(stack)
-            copy(b, node, b.store(y), Part(b.store(stack), last * dims[1]), dims, [dims[1], 1], strides, moves={"dst": step})
+            copy(
+                b,
+                node,
+                b.store(y),
+                Part(b.store(stack), last * dims[1]),
+                dims,
+                [dims[1], 1],
+                strides,
+                moves={"dst": step},
+            )
         new = [b.store(v) for v in outs[:n]]
         for i, (s, state) in enumerate(zip(new, states, strict=True)):
             if s in states and s is not state:  # states that change places: through copies

@@ -45,29 +45,66 @@ def conv(b: Builder, node: Node) -> None:
     c, f, groups, taps = fields["c"], fields["f"], fields["groups"], size(w.shape[:-2])
     src, dst = b.store(x), b.store(node.out)
     if groups == c > 1:
-        b.emit("DEPTHWISE", [src, b.store(w), *extra], dst, map=chain, src=src, weights=b.store(w), dst=dst, **fields, **end)
+        b.emit(
+            "DEPTHWISE",
+            [src, b.store(w), *extra],
+            dst,
+            map=chain,
+            src=src,
+            weights=b.store(w),
+            dst=dst,
+            **fields,
+            **end,
+        )
         return
     cg, fg = c // groups, f // groups
     layout = {"taps": taps, "c": cg, "tap_step": cg * f, "c_step": f, "f_step": 1}
     if block := _winograd_block(fields, b.source(w)[0]):
         packed = b.packed(w, "WINOGRAD_PACK", f=f, **layout)
         fields["fn"] = block
-        b.emit("WINOGRAD", [src, packed, *extra], dst, scratch=36 * block * (c + f), map=chain, src=src, weights=packed, dst=dst, **fields, **end)
+        b.emit(
+            "WINOGRAD",
+            [src, packed, *extra],
+            dst,
+            scratch=36 * block * (c + f),
+            map=chain,
+            src=src,
+            weights=packed,
+            dst=dst,
+            **fields,
+            **end,
+        )
         return
     packed = b.packed(w, "PACK", count=groups, src_step=fg, f=fg, **layout)
-    b.emit("CONV", [src, packed, *extra], dst, scratch=ROWS * DEPTH, map=chain, src=src, weights=packed, dst=dst, **fields, **end)
+    b.emit(
+        "CONV",
+        [src, packed, *extra],
+        dst,
+        scratch=ROWS * DEPTH,
+        map=chain,
+        src=src,
+        weights=packed,
+        dst=dst,
+        **fields,
+        **end,
+    )
 
 
 def _winograd_block(w: dict[str, Any], kernel: Value) -> int:
     """Tiles that F(4x4, 3x3) takes at a time, or 0 where the plain product is the better or the only way."""
-    if not (w["kernel"] == [1, 3, 3] and w["stride"] == w["dilation"] == [1, 1, 1] and w["groups"] == 1 and kernel.is_constant):
+    if not (
+        w["kernel"] == [1, 3, 3]
+        and w["stride"] == w["dilation"] == [1, 1, 1]
+        and w["groups"] == 1
+        and kernel.is_constant
+    ):
         return 0
     tiles = w["n"] * -(-w["out"][1] // 4) * -(-w["out"][2] // 4)
     if w["c"] % 4 or w["f"] % 8 or min(w["c"], w["f"]) < 16 or tiles < 8:
         return 0
     most = max(4, WINOGRAD_SCRATCH // (36 * (w["c"] + w["f"])) // 4 * 4)
     blocks = -(-tiles // most)
-    return min(most, -(-tiles // blocks // 4) * 4)
+    return int(min(most, -(-tiles // blocks // 4) * 4))
 
 
 def conv_transpose(b: Builder, node: Node) -> None:
@@ -76,20 +113,35 @@ def conv_transpose(b: Builder, node: Node) -> None:
     fields["fn"] = 1
     end, chain, extra = epilogue(b, node, 2)
     c, f = fields["c"], fields["f"]
-    strided = max(fields["stride"]) > 1 and fields["dilation"] == [1, 1, 1] and all(s <= k for s, k in zip(fields["stride"], fields["kernel"], strict=True))
+    strided = (
+        max(fields["stride"]) > 1
+        and fields["dilation"] == [1, 1, 1]
+        and all(s <= k for s, k in zip(fields["stride"], fields["kernel"], strict=True))
+    )
     if strided and b.source(w)[0].is_constant and chain is None and end["residual"] == -1:
         _phases(b, node, fields, end, extra)
         return
     packed = b.packed(w, "PACK", taps=size(w.shape[:-2]), c=c, f=f, tap_step=f * c, c_step=1, f_step=c)
     src, dst = b.store(x), b.store(node.out)
-    b.emit("CONV", [src, packed, *extra], dst, scratch=ROWS * DEPTH, map=chain, src=src, weights=packed, dst=dst, **fields, **end)
+    b.emit(
+        "CONV",
+        [src, packed, *extra],
+        dst,
+        scratch=ROWS * DEPTH,
+        map=chain,
+        src=src,
+        weights=packed,
+        dst=dst,
+        **fields,
+        **end,
+    )
 
 
 def _phases(b: Builder, node: Node, fields: dict[str, Any], end: dict[str, Any], extra: list[Store]) -> None:
     """A strided transposed convolution as one plain convolution for each place between two input elements.
 
-    Output o = s q + r of an axis gets input i = q + (r + p) // s - j through tap t = s j + (r + p) % s, j = 0, 1, ...: of the
-    taps every s-th, backwards. No product with the zeros between the inputs is computed.
+    Output o = s q + r of an axis gets input i = q + (r + p) // s - j through tap t = s j + (r + p) % s, j = 0, 1, ...:
+    of the taps every s-th, backwards. No product with the zeros between the inputs is computed.
     """
     c, f, stride = fields["c"], fields["f"], fields["stride"]
     src, dst = b.store(node.inputs[0]), b.store(node.out)
@@ -106,7 +158,9 @@ def _phases(b: Builder, node: Node, fields: dict[str, Any], end: dict[str, Any],
         packed = _phase_kernel(b, node, first, taps, stride, tap_steps, c, f)
         part = Store(fields["n"] * size(out) * f)
         own = {**fields, "fn": 0, "out": out, "kernel": taps, "stride": [1, 1, 1], "before": before}
-        b.emit("CONV", [src, packed, *extra], part, scratch=ROWS * DEPTH, src=src, weights=packed, dst=part, **own, **end)
+        b.emit(
+            "CONV", [src, packed, *extra], part, scratch=ROWS * DEPTH, src=src, weights=packed, dst=part, **own, **end
+        )
         steps = [to[0], *(t * s for t, s in zip(to[1:4], stride, strict=True)), 1]
         at = sum(k * t for k, t in zip(r, to[1:4], strict=True))
         dims = [fields["n"], *out, f]
@@ -116,13 +170,23 @@ def _phases(b: Builder, node: Node, fields: dict[str, Any], end: dict[str, Any],
 def _phase_kernel(
     b: Builder, node: Node, first: list[int], taps: list[int], stride: list[int], tap_steps: list[int], c: int, f: int
 ) -> Store:
-    """Of a constant transposed kernel (taps, f, c) every stride-th tap from `first` on, backwards, packed for a product."""
+    """Of a constant transposed kernel (taps, f, c) every stride-th tap from `first` on, backwards, packed."""
     w, _ = b.source(node.inputs[1])
     last = [t + s * (n - 1) for t, s, n in zip(first, stride, taps, strict=True)]
     chosen, out = Store(size(taps) * f * c), Store(size(taps) * c * panels(f))
     steps = [-s * k for s, k in zip(stride, tap_steps, strict=True)]
     begin = sum(t * k for t, k in zip(last, tap_steps, strict=True))
-    layout = {"count": 1, "src_step": 0, "dst_step": 0, "taps": size(taps), "c": c, "f": f, "tap_step": f * c, "c_step": 1, "f_step": c}
+    layout: dict[str, Any] = {
+        "count": 1,
+        "src_step": 0,
+        "dst_step": 0,
+        "taps": size(taps),
+        "c": c,
+        "f": f,
+        "tap_step": f * c,
+        "c_step": 1,
+        "f_step": c,
+    }
     with b.into(b.once):
         copy(b, node, Part(b.store(w), begin), chosen, [*taps, f * c], [*steps, 1])
         b.emit("PACK", [chosen], out, src=chosen, dst=out, **layout)
@@ -133,4 +197,6 @@ def pool(b: Builder, node: Node) -> None:
     fields = _window(node, node.attrs["window_"], [p[0] for p in node.attrs["pads"]])
     fields["fn"] = ("max", "mean").index(node.attrs["fn"])
     src, dst = b.store(node.inputs[0]), b.store(node.out)
-    b.emit("POOL", [src], dst, src=src, weights=-1, dst=dst, **fields, bias=-1, residual=-1, low=-math.inf, high=math.inf)
+    b.emit(
+        "POOL", [src], dst, src=src, weights=-1, dst=dst, **fields, bias=-1, residual=-1, low=-math.inf, high=math.inf
+    )
