@@ -4,8 +4,10 @@
 //   w_ (kd * kh * kw * cg, f), cg = c / groups, as rows
 //   -> (n, out_d, out_h, out_w, f)
 //
-// Defines   KW, PAD   the kernel's width and the left pad, where stride and dilation along w are 1 and x_ has LANES lanes:
-//                     then every input pixel is fetched once and used for all taps, at addresses known beforehand
+// Defines   KW, PAD, STRIDE   the kernel's width, the left pad and the stride along w, where the stride is 1 or 2, dilation
+//                     is 1 and x_ has LANES lanes: then every input pixel is fetched once and used for all taps, at
+//                     addresses known beforehand
+//           FEW       the input has this many channels, fewer than 4: their weights alone are fetched
 // Params    sizes in elements, *_c4 in texels; triples are (z, y, x); pads are the leading ones
 //           group_f4, group_c4: texels of a group's filters and channels (out_c4 and 0 when there is one group)
 #include "tensor.glsl"
@@ -15,7 +17,7 @@ uniform sampler2DArray x_, w_;
 layout(std140) uniform Params {
   ivec3 x_tile;
   ivec3 size_in, size_out, kernel, strides, dilation, pads;
-  int out_c4, in_c4, in_c, group_f4, group_c4, w_fold;
+  int out_c4, in_c4, in_c, group_f4, group_c4;
   EXTRA_PARAMS
 };
 
@@ -23,20 +25,27 @@ layout(std140) uniform Params {
 
 #define ZERO(p) sum[p] = vec4(0.0);
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
-#define MULTIPLY(kx, p) sum[p] += m * v[p + kx];
+#define MULTIPLY(kx, p) sum[p] += m * v[p * STRIDE + kx];
+
+#ifdef FEW
+#define WEIGHTS(k) mat4(WEIGHT(f4, k), FEW > 1 ? WEIGHT(f4, k + 1) : vec4(0.0), FEW > 2 ? WEIGHT(f4, k + 2) : vec4(0.0), vec4(0.0))
+#else
+#define WEIGHTS(k) mat4(WEIGHT(f4, k), WEIGHT(f4, k + 1), WEIGHT(f4, k + 2), WEIGHT(f4, k + 3))
+#endif
 
 #ifdef KW
-// Pixel j of the window lies PAD to the left of output pixel j: its layer and column are known up to the block.
-#define INSIDE(j) inside[j] = x + j - PAD >= 0 && x + j - PAD < size_in.z;
-#define LOAD(j) v[j] = inside[j] ? texelFetch(x_, ivec3(column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0) : vec4(0.0);
-#define TAP(kx) k = tap + kx * in_c; m = mat4(WEIGHT(f4, k), WEIGHT(f4, k + 1), WEIGHT(f4, k + 2), WEIGHT(f4, k + 3)); WITH_LANE(MULTIPLY, kx)
+// Pixel j of the window lies PAD to the left of input pixel x * STRIDE + j: its layer and column are known up to the block.
+#define INSIDE(j) inside[j] = x * STRIDE + j - PAD >= 0 && x * STRIDE + j - PAD < size_in.z;
+#define LOAD(j) v[j] = inside[j] ? texelFetch(x_, AT(x_fold, column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0) : vec4(0.0);
+#define TAP(kx) k = tap + kx * in_c; m = WEIGHTS(k); WITH_LANE(MULTIPLY, kx)
 #else
+#define STRIDE 1
 #define INSIDE(p) inside[p] = false;
-#define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = ix >= 0 && ix < size_in.z ? pixel(x_, x_tile, row, ix, i + first) : vec4(0.0);
+#define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = ix >= 0 && ix < size_in.z ? PIXEL(x_, x_fold, x_tile, row, ix, i + first) : vec4(0.0);
 #endif
 
 void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy);
+  HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4, block = x;
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
@@ -56,7 +65,7 @@ void main() {
       int row = (n * size_in.x + iz) * size_in.y + iy;
       int tap = (kz * kernel.y + ky) * kernel.z * in_c;
 #ifdef KW
-      int column = block * x_tile.x + first;
+      int column = block * STRIDE * x_tile.x + first;
       for (int i = 0; i < in_c4; i++, column++, tap += 4) {
         EACH_PIXEL(LOAD)
         EACH_TAP(TAP)
@@ -67,7 +76,7 @@ void main() {
           int ix;
           EACH_PIXEL(LOAD)
           k = tap + 4 * i;
-          m = mat4(WEIGHT(f4, k), WEIGHT(f4, k + 1), WEIGHT(f4, k + 2), WEIGHT(f4, k + 3));
+          m = WEIGHTS(k);
           WITH_LANE(MULTIPLY, 0)
         }
       }

@@ -12,7 +12,7 @@ uniform sampler2DArray x_, w_;
 layout(std140) uniform Params {
   ivec3 x_tile;
   ivec3 size_in, size_out, kernel, strides, dilation, pads;
-  int out_c4, in_c4, in_c, w_fold;
+  int out_c4, in_c4, in_c;
   EXTRA_PARAMS
 };
 
@@ -25,11 +25,11 @@ int source(int o, int t, int stride, int size) {
 }
 
 #define ZERO(p) sum[p] = vec4(0.0);
-#define MULTIPLY(p) ix = source(x + p + pads.z, kx * dilation.z, strides.z, size_in.z); if (ix >= 0) sum[p] += m * pixel(x_, x_tile, row, ix, i);
+#define MULTIPLY(p) ix = source(x + p + pads.z, kx * dilation.z, strides.z, size_in.z); if (ix >= 0) sum[p] += m * PIXEL(x_, x_fold, x_tile, row, ix, i);
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy);
+  HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4, ix;
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);

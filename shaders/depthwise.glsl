@@ -4,7 +4,7 @@
 //   w_ (kd * kh * kw, c * m) as rows
 //   -> (n, out_d, out_h, out_w, c * m)
 //
-// Defines   KW, PAD       as in conv.glsl
+// Defines   KW, PAD, STRIDE   as in conv.glsl
 //           MULTIPLIER    m, where it is not 1: the channels of x_ are then gathered one by one
 // Params    as in conv.glsl
 #include "tensor.glsl"
@@ -14,7 +14,7 @@ uniform sampler2DArray x_, w_;
 layout(std140) uniform Params {
   ivec3 x_tile;
   ivec3 size_in, size_out, kernel, strides, dilation, pads;
-  int out_c4, w_fold;
+  int out_c4;
   EXTRA_PARAMS
 };
 
@@ -22,17 +22,18 @@ layout(std140) uniform Params {
 
 #define ZERO(p) sum[p] = vec4(0.0);
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
-#define MULTIPLY(kx, p) sum[p] += m * v[p + kx];
+#define MULTIPLY(kx, p) sum[p] += m * v[p * STRIDE + kx];
 
 #ifdef KW
-#define INSIDE(j) inside[j] = x + j - PAD >= 0 && x + j - PAD < size_in.z;
+#define INSIDE(j) inside[j] = x * STRIDE + j - PAD >= 0 && x * STRIDE + j - PAD < size_in.z;
 #ifdef MULTIPLIER
-#define LOAD(j) v[j] = inside[j] ? channels(row, x + j - PAD, f4) : vec4(0.0);
+#define LOAD(j) v[j] = inside[j] ? channels(row, x * STRIDE + j - PAD, f4) : vec4(0.0);
 #else
-#define LOAD(j) v[j] = inside[j] ? texelFetch(x_, ivec3(column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0) : vec4(0.0);
+#define LOAD(j) v[j] = inside[j] ? texelFetch(x_, AT(x_fold, column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0) : vec4(0.0);
 #endif
 #define TAP(kx) m = WEIGHT(f4, tap + kx); WITH_LANE(MULTIPLY, kx)
 #else
+#define STRIDE 1
 #define INSIDE(p) inside[p] = false;
 #define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = ix >= 0 && ix < size_in.z ? channels(row, ix, f4) : vec4(0.0);
 #endif
@@ -43,16 +44,16 @@ vec4 channels(int row, int x, int f4) {
   vec4 v;
   for (int i = 0; i < 4; i++) {
     int c = (4 * f4 + i) / MULTIPLIER;
-    v[i] = pixel(x_, x_tile, row, x, c >> 2)[c & 3];
+    v[i] = PIXEL(x_, x_fold, x_tile, row, x, c >> 2)[c & 3];
   }
   return v;
 #else
-  return pixel(x_, x_tile, row, x, f4);
+  return PIXEL(x_, x_fold, x_tile, row, x, f4);
 #endif
 }
 
 void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy);
+  HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4, block = x;
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
@@ -69,7 +70,7 @@ void main() {
       int row = (n * size_in.x + iz) * size_in.y + iy;
       int tap = (kz * kernel.y + ky) * kernel.z;
 #ifdef KW
-      int column = block * x_tile.x + f4;
+      int column = block * STRIDE * x_tile.x + f4;
       EACH_PIXEL(LOAD)
       EACH_TAP(TAP)
 #else

@@ -16,7 +16,7 @@ layout(std140) uniform Params {
 #define STORE(p) out_[p] = tailed(epilogue(vec4(0.0), at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy);
+  HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4;
   x *= LANES;
   load_extras(at.y, f4);

@@ -4,7 +4,8 @@
 //   w_ (batch * k, f)   as rows; row r of x_ meets the matrix that starts at row (r / w_rows.x % w_rows.y) * k
 //   -> (rows, m, f)
 //
-// Params    in_c: k in elements; in_c4, out_c4 in texels
+// Defines   PARTS   the sum over k is cut into so many, each a row of the result: few rows leave a GPU idle
+// Params    in_c: k in elements; in_c4, out_c4 in texels; part: texels of k in one part
 #include "tensor.glsl"
 
 uniform sampler2DArray x_, w_;
@@ -12,25 +13,34 @@ uniform sampler2DArray x_, w_;
 layout(std140) uniform Params {
   ivec3 x_tile;
   ivec2 w_rows;
-  int out_c4, in_c4, in_c, w_fold;
+  int out_c4, in_c4, in_c;
+#ifdef PARTS
+  int part;
+#endif
   EXTRA_PARAMS
 };
 
 #include "epilogue.glsl"
 
 #define ZERO(p) sum[p] = vec4(0.0);
-#define MULTIPLY(p) sum[p] += m * texelFetch(x_, ivec3(column, at.y, p), 0);
+#define MULTIPLY(p) sum[p] += m * texelFetch(x_, AT(x_fold, column, at.y, p), 0);
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy);
-  int x = at.x / out_c4, f4 = at.x - x * out_c4, column = x * in_c4;
+  HERE(at);
+  int x = at.x / out_c4, f4 = at.x - x * out_c4, column = x * in_c4, from = 0, to = in_c4;
+#ifdef PARTS
+  from = at.y % PARTS * part;
+  to = min(from + part, in_c4);
+  at.y /= PARTS;
+  column += from;
+#endif
   x *= LANES;
   vec4 sum[LANES];
   mat4 m;
   EACH_LANE(ZERO)
-  int k = (at.y / w_rows.x % w_rows.y) * in_c;
-  for (int i = 0; i < in_c4; i++, column++, k += 4) {
+  int k = (at.y / w_rows.x % w_rows.y) * in_c + 4 * from;
+  for (int i = from; i < to; i++, column++, k += 4) {
     m = mat4(WEIGHT(f4, k), WEIGHT(f4, k + 1), WEIGHT(f4, k + 2), WEIGHT(f4, k + 3));
     EACH_LANE(MULTIPLY)
   }

@@ -19,15 +19,15 @@ layout(std140) uniform Params {
 
 #ifdef MAX
 #define ZERO(p) v[p] = vec4(uintBitsToFloat(0xff800000u)); count[p] = 1.0;
-#define TAKE(p) ix = (x + p) * strides.z + kx - pads.z; if (ix >= 0 && ix < size_in.z) v[p] = max(v[p], pixel(x_, x_tile, row, ix, f4));
+#define TAKE(p) ix = (x + p) * strides.z + kx - pads.z; if (ix >= 0 && ix < size_in.z) v[p] = max(v[p], PIXEL(x_, x_fold, x_tile, row, ix, f4));
 #else
 #define ZERO(p) v[p] = vec4(0.0); count[p] = 0.0;
-#define TAKE(p) ix = (x + p) * strides.z + kx - pads.z; if (ix >= 0 && ix < size_in.z) { v[p] += pixel(x_, x_tile, row, ix, f4); count[p] += 1.0; }
+#define TAKE(p) ix = (x + p) * strides.z + kx - pads.z; if (ix >= 0 && ix < size_in.z) { v[p] += PIXEL(x_, x_fold, x_tile, row, ix, f4); count[p] += 1.0; }
 #endif
 #define STORE(p) out_[p] = tailed(epilogue(v[p] / max(count[p], 1.0), at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy);
+  HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4, ix;
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);

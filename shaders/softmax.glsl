@@ -22,11 +22,11 @@ vec4 masked(vec4 v, int left, float other) {
 
 vec4 softmax(int row, int x, int f4) {
   vec4 top = vec4(uintBitsToFloat(0xff800000u)), sum = vec4(0.0);
-  for (int i = 0; i < out_c4; i++) top = max(top, masked(pixel(x_, x_tile, row, x, i), in_c - 4 * i, top.x));
+  for (int i = 0; i < out_c4; i++) top = max(top, masked(PIXEL(x_, x_fold, x_tile, row, x, i), in_c - 4 * i, top.x));
   float most = max(max(top.x, top.y), max(top.z, top.w));
-  for (int i = 0; i < out_c4; i++) sum += masked(exp(pixel(x_, x_tile, row, x, i) - most), in_c - 4 * i, 0.0);
+  for (int i = 0; i < out_c4; i++) sum += masked(exp(PIXEL(x_, x_fold, x_tile, row, x, i) - most), in_c - 4 * i, 0.0);
   float total = sum.x + sum.y + sum.z + sum.w;
-  vec4 v = pixel(x_, x_tile, row, x, f4) - most;
+  vec4 v = PIXEL(x_, x_fold, x_tile, row, x, f4) - most;
 #ifdef LOG
   return v - log(total);
 #else
@@ -37,7 +37,7 @@ vec4 softmax(int row, int x, int f4) {
 #define STORE(p) out_[p] = tailed(epilogue(v[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy);
+  HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4;
   x *= LANES;
   vec4 v[LANES];

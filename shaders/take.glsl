@@ -10,13 +10,14 @@
 uniform sampler2DArray w_, i_;
 
 layout(std140) uniform Params {
-  int out_w, out_c4, count, i_width, w_fold;
+  int out_w, out_c4, count, i_width;
+  EXTRA_PARAMS
 };
 
 #define STORE(p) out_[p] = tailed(v[p], f4 == out_c4 - 1);
 
 void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy);
+  HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4;
   x *= LANES;
   vec4 v[LANES];

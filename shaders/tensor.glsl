@@ -8,8 +8,12 @@
 // LANES is 8 (4 where a fragment can write only 4 texels), less when w is smaller, always a power of two. One fragment
 // makes one texel of every layer: LANES neighbouring pixels, so what it fetches of the weights it uses LANES times.
 //
-// Weights are seen as (rows, 1, c), so they are one layer of plain rows: the file's bytes go there as they are. Rows
-// beyond what a texture can hold go on in the next layer (define WFOLD, parameter w_fold: rows of a layer).
+// Weights are seen as (rows, 1, c), so they are one layer of plain rows: the file's bytes go there as they are.
+//
+// A tensor too high or too wide for a texture is folded: rows beyond f.y go on f.z columns to the right, columns beyond
+// f.x go on f.w rows below, f being the parameter s_fold of sampler s_ and out_fold of the result. Where nothing a draw
+// touches is folded, FOLD is not defined and none of this exists. AT(f, column, row, layer) is where a texel lies, HERE
+// the column and row of this fragment.
 //
 // A flat texture holds elements in order, four to a texel, row by row: what is uploaded and what is read back.
 //
@@ -33,6 +37,13 @@ precision highp sampler2DArray;
 #define EACH_12(M) EACH_11(M) M(11)
 #define EACH_13(M) EACH_12(M) M(12)
 #define EACH_14(M) EACH_13(M) M(13)
+#define EACH_15(M) EACH_14(M) M(14)
+#define EACH_16(M) EACH_15(M) M(15)
+#define EACH_17(M) EACH_16(M) M(16)
+#define EACH_18(M) EACH_17(M) M(17)
+#define EACH_19(M) EACH_18(M) M(18)
+#define EACH_20(M) EACH_19(M) M(19)
+#define EACH_21(M) EACH_20(M) M(20)
 #define WITH_1(M, k) M(k, 0)
 #define WITH_2(M, k) WITH_1(M, k) M(k, 1)
 #define WITH_3(M, k) WITH_2(M, k) M(k, 2)
@@ -45,16 +56,26 @@ precision highp sampler2DArray;
 // EACH_LANE(M) is M(0) M(1) ... for all lanes, WITH_LANE(M, k) is M(k, 0) M(k, 1) ...: array indices stay literals.
 layout(location = 0) out vec4 out_[LANES];
 
-// The four channels c4 of pixel x. tile is (c4, log2 of lanes, lanes - 1).
-vec4 pixel(sampler2DArray t, ivec3 tile, int row, int x, int c4) {
-  return texelFetch(t, ivec3((x >> tile.y) * tile.x + c4, row, x & tile.z), 0);
+#ifdef FOLD
+ivec3 folded(ivec4 f, int column, int row, int layer) {
+  int right = row / f.y, down = column / f.x;
+  return ivec3(column - down * f.x + right * f.z, row - right * f.y + down * f.w, layer);
 }
-
-#ifdef WFOLD
-#define WEIGHT(f4, row) texelFetch(w_, ivec3(f4, (row) % w_fold, (row) / w_fold), 0)
+ivec2 unfolded(ivec4 f) {
+  ivec2 at = ivec2(gl_FragCoord.xy);
+  if (f.z > 0) return ivec2(at.x % f.z, at.y + at.x / f.z * f.y);
+  return f.w > 0 ? ivec2(at.x + at.y / f.w * f.x, at.y % f.w) : at;
+}
+#define AT(f, column, row, layer) folded(f, column, row, layer)
+#define HERE(at) ivec2 at = unfolded(out_fold)
 #else
-#define WEIGHT(f4, row) texelFetch(w_, ivec3(f4, row, 0), 0)
+#define AT(f, column, row, layer) ivec3(column, row, layer)
+#define HERE(at) ivec2 at = ivec2(gl_FragCoord.xy)
 #endif
+
+// The four channels c4 of pixel x of sampler t. tile is (c4, log2 of lanes, lanes - 1).
+#define PIXEL(t, f, tile, row, px, c4) texelFetch(t, AT(f, ((px) >> tile.y) * tile.x + (c4), row, (px) & tile.z), 0)
+#define WEIGHT(f4, row) texelFetch(w_, AT(w_fold, f4, row, 0), 0)
 
 // Element i of a flat texture.
 float element(sampler2DArray t, int width, int i) {

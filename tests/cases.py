@@ -79,15 +79,26 @@ def elementwise() -> Iterator[Case]:
 
         yield Case(f"map {name}", one, ((2, 5, 9, 7),) * row.arity)
     for name, function in ACTIVATIONS.items():
-        yield Case(f"activation {name}", function, ((2, 3, 9, 5),))
+        yield Case(f"activation {name}", function, ((2, 3, 9, 6 if name == "glu" else 5),))
     for exponent in (0.0, 1.0, 2.0, 3.0, -1.0):
         yield Case(f"map pow {exponent:g} of negatives", lambda x, e=exponent: ops.power(x, e), ((3, 7),))
     broadcast = [
-        ((2, 3, 9, 5), (5,)), ((2, 3, 9, 5), (1,)), ((2, 3, 9, 5), ()), ((2, 3, 9, 5), (2, 1, 1, 5)),
-        ((2, 3, 9, 5), (2, 3, 9, 1)), ((2, 3, 9, 5), (1, 3, 1, 5)), ((2, 3, 9, 5), (9, 1)), ((2, 3, 9, 5), (3, 1, 1)),
-        ((2, 3, 9, 5), (9, 5)), ((2, 1, 9, 1), (3, 1, 5)), ((4, 5), (4, 1)), ((3, 1), (1, 6)), ((2, 3, 4, 2, 5), (2, 1, 4, 1, 1)),
-        ((13,), (13,)), ((1,), (9,)),
-    ]  # fmt: skip
+        ((2, 3, 9, 5), (5,)),
+        ((2, 3, 9, 5), (1,)),
+        ((2, 3, 9, 5), ()),
+        ((2, 3, 9, 5), (2, 1, 1, 5)),
+        ((2, 3, 9, 5), (2, 3, 9, 1)),
+        ((2, 3, 9, 5), (1, 3, 1, 5)),
+        ((2, 3, 9, 5), (9, 1)),
+        ((2, 3, 9, 5), (3, 1, 1)),
+        ((2, 3, 9, 5), (9, 5)),
+        ((2, 1, 9, 1), (3, 1, 5)),
+        ((4, 5), (4, 1)),
+        ((3, 1), (1, 6)),
+        ((2, 3, 4, 2, 5), (2, 1, 4, 1, 1)),
+        ((13,), (13,)),
+        ((1,), (9,)),
+    ]
     for a, b in broadcast:
         yield Case(f"add {a} {b}", ops.add, (a, b))
         yield Case(f"add constant {a} {b}", ops.add, (a, b), (1,))
@@ -143,21 +154,43 @@ def contractions() -> Iterator[Case]:
     yield Case("matmul batched", ops.matmul, ((3, 4, 5), (3, 5, 6)))
     yield Case("matmul batched twice", ops.matmul, ((2, 3, 9, 5), (2, 3, 5, 7)))
     yield Case("matmul batch of one", ops.matmul, ((2, 3, 9, 5), (5, 7)), (1,))
+    for equation, a, b in (
+        ("abc,cd->abd", (2, 9, 5), (5, 7)),
+        ("abc,bcd->abd", (3, 4, 5), (4, 5, 6)),
+        ("abcd,cde->abe", (2, 3, 4, 5), (4, 5, 7)),
+        ("...x,xy->...y", (2, 3, 5), (5, 6)),
+        ("abc,bd->adc", (2, 3, 5), (3, 4)),
+        ("ab,ac->abc", (3, 5), (3, 7)),
+        ("abc,dc->ad", (2, 3, 5), (4, 5)),
+    ):
+        yield Case(f"einsum {equation}", lambda x, y, e=equation: ops.einsum(e, x, y), (a, b))
     yield Case("matmul (3, 4, 5) by (1, 5, 6)", ops.matmul, ((3, 4, 5), (1, 5, 6)))
 
 
 def reductions() -> Iterator[Case]:
     for fn in ("sum", "max", "min", "prod"):
         for shape, axes in (
-            ((2, 3, 9, 5), (1, 2)), ((2, 3, 9, 5), (3,)), ((2, 3, 9, 5), (2,)), ((2, 3, 9, 5), (1, 2, 3)), ((2, 3, 9, 5), (1,)),
-            ((2, 3, 9, 5), (0,)), ((2, 3, 9, 5), (1, 3)), ((3, 13), (1,)), ((3, 13), (0,)), ((7,), (0,)), ((2, 3, 2, 4, 5), (1, 3)),
-        ):  # fmt: skip
+            ((2, 3, 9, 5), (1, 2)),
+            ((2, 3, 9, 5), (3,)),
+            ((2, 3, 9, 5), (2,)),
+            ((2, 3, 9, 5), (1, 2, 3)),
+            ((2, 3, 9, 5), (1,)),
+            ((2, 3, 9, 5), (0,)),
+            ((2, 3, 9, 5), (1, 3)),
+            ((3, 13), (1,)),
+            ((3, 13), (0,)),
+            ((7,), (0,)),
+            ((2, 3, 2, 4, 5), (1, 3)),
+        ):
             yield Case(f"reduce {fn} {shape} {axes}", lambda x, f=fn, a=axes: ops.reduce(x, fn=f, axes=a), (shape,))
     for fn in ("max", "mean"):
         for window, strides, pads, shape in (
-            ((2, 2), (2, 2), ZERO, (2, 6, 10, 5)), ((3, 3), (2, 2), ((0, 1), (1, 1)), (1, 7, 9, 13)), ((3, 2), (1, 1), ZERO, (1, 5, 17, 3)),
-            ((3,), (2,), ((1, 1),), (2, 13, 5)), ((2, 2, 2), (2, 2, 2), ((0, 0),) * 3, (1, 4, 4, 9, 3)),
-        ):  # fmt: skip
+            ((2, 2), (2, 2), ZERO, (2, 6, 10, 5)),
+            ((3, 3), (2, 2), ((0, 1), (1, 1)), (1, 7, 9, 13)),
+            ((3, 2), (1, 1), ZERO, (1, 5, 17, 3)),
+            ((3,), (2,), ((1, 1),), (2, 13, 5)),
+            ((2, 2, 2), (2, 2, 2), ((0, 0),) * 3, (1, 4, 4, 9, 3)),
+        ):
 
             def pooled(x: Any, fn: str = fn, w: Any = window, s: Any = strides, p: Any = pads) -> Any:
                 return ops.pool(x, fn=fn, window_=w, strides=s, pads=p)
@@ -166,6 +199,10 @@ def reductions() -> Iterator[Case]:
     for axes, shape in (((3,), (2, 3, 9, 5)), ((1,), (3, 13)), ((1,), (2, 7, 4)), ((1, 2), (2, 3, 5, 4)), ((0,), (9,))):
         yield Case(f"softmax {axes} {shape}", lambda x, a=axes: ops.softmax(x, axes=a), (shape,))
         yield Case(f"log_softmax {axes} {shape}", lambda x, a=axes: ops.log_softmax(x, axes=a), (shape,))
+        normalize = Case(
+            f"normalize {axes} {shape}", lambda x, a=axes: ops.normalize(x, axes=a, epsilon=1e-3), (shape,)
+        )
+        yield normalize
         large = Case(f"softmax of large {axes} {shape}", lambda x, a=axes: ops.softmax(x * 100.0, axes=a), (shape,))
         yield large
 
@@ -208,6 +245,17 @@ def movements() -> Iterator[Case]:
     def rows(x: Any, i: Any, axis: int = 0) -> Any:
         return ops.take(x, ops.floor(ops.multiply(ops.absolute(i), 4.0)), axis=axis)
 
+    for mode in ("nearest", "linear"):
+        for shape, size in (
+            ((2, 5, 3), (7,)),
+            ((2, 5, 3), (3,)),
+            ((1, 3, 4, 5), (6, 12)),
+            ((2, 5, 7, 4), (3, 9)),
+            ((1, 4, 3, 2, 3), (2, 6, 5)),
+        ):
+            yield Case(
+                f"resize {mode} {shape} {size}", lambda x, m=mode, s=size: ops.resize(x, size=s, mode=m), (shape,)
+            )
     yield Case("take rows", rows, ((9, 5), (2, 7)), (0,))
     yield Case("take rows, clipped", rows, ((4, 8), (9,)), (0,))
     yield Case("take axis 1", lambda x, i: rows(x, i, 1), ((3, 9, 5), (4,)))
@@ -253,9 +301,46 @@ def fusions() -> Iterator[Case]:
     yield Case("mean of everything", lambda x: ops.mean(x, axes=(0, 1)), ((3, 5),))
 
 
+def recurrence() -> Iterator[Case]:
+    tanh, sigmoid = ("tanh", 0), ("sigmoid", 0)
+    two = {"activation": tanh, "recurrent_activation": sigmoid}
+    cells = {
+        "simple_rnn": (ops.simple_rnn, 1, 1, 0, {"activation": tanh}),
+        "lstm": (ops.lstm, 4, 2, 0, two),
+        "lstm of sigmoids": (ops.lstm, 4, 2, 0, {**two, "activation": sigmoid}),  # whose padding is not 0 by itself
+        "gru": (ops.gru, 3, 1, 1, {**two, "reset_after": True}),
+        "gru that resets before": (ops.gru, 3, 1, 0, {**two, "reset_after": False}),
+    }
+    for name, (op, gates, states, biases, attrs) in cells.items():
+        for n, t, u in ((1, 5, 8), (2, 9, 3)):
+            shapes = ((n, t, gates * u), (u, gates * u), *[(n, u)] * states, *[(u,)] * biases)
+            for options in ({}, {"reverse": True}):
+
+                def plain(*xs: Any, op: Any = op, attrs: Any = attrs, options: Any = options) -> Any:
+                    return list(op(*xs, **attrs, **options))
+
+                def masked(*xs: Any, op: Any = op, attrs: Any = attrs, options: Any = options) -> Any:
+                    mask = ops.where(ops.less(xs[-1], 0.5), 1.0, 0.0)
+                    return list(op(*xs[:-1], mask, **attrs, **options, zero="reverse" in options))
+
+                row = f"{name} {n} {t} {u} {' '.join(options)}".strip()
+                yield Case(row, plain, shapes, tuple(range(1, len(shapes))))
+                yield Case(f"{row} masked", masked, (*shapes, (n, t)), (1,))
+        shapes = ((1, 4, gates * 5), (5, gates * 5), *[(1, 5)] * states, *[(5,)] * biases)
+        last = lambda *xs, op=op, attrs=attrs: op(*xs, **attrs)[1]  # noqa: E731
+        yield Case(f"{name}, the last state alone", last, shapes, (1,))
+
+    def counted(x: Any) -> Any:
+        step = lambda s, xs: ([s[0] + xs[0], s[1] * 0.5], [s[0] * s[1]])  # noqa: E731
+        (a, b), (y,) = ops.scan(step, [x * 0.0, x + 1.0], [ops.reshape(ops.concat(x, x, x, axis=1), shape=(2, 3, 7))])
+        return [a, b, y]
+
+    yield Case("scan", counted, ((2, 7),))
+
+
 def cases() -> list[Case]:
     """Every row."""
-    tables = (elementwise, convolutions, contractions, reductions, movements, fusions)
+    tables = (elementwise, convolutions, contractions, reductions, movements, fusions, recurrence)
     rows = [case for table in tables for case in table()]
     assert len({c.name for c in rows}) == len(rows), "two cases of one name"
     return rows

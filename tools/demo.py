@@ -46,7 +46,7 @@ def crop(picture: Any, face: Any) -> None:
 
 def answers(demo: str) -> dict[str, Any]:
     """What the page of a demo says, in a browser of its own."""
-    with serving() as address, chromium() as driver:
+    with serving(WEB) as address, chromium() as driver:
         driver.set_script_timeout(SECONDS_TO_ANSWER)
         driver.get(f"{address}/demos/{demo}/index.html")
         try:

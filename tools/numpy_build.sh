@@ -13,7 +13,7 @@ root=$work/root release=forky   # the Debian release with Python 3.14
 
 if [ "$(id -u)" != 0 ]; then
   command -v sudo >/dev/null || fail "building numpy needs root (a root folder is made with debootstrap), and there is no sudo; start as root"
-  exec sudo --preserve-env=HOME,http_proxy,https_proxy,PIP_INDEX_URL,PIP_CERT bash "$0" "$@"
+  exec sudo -E bash "$0" "$@"
 fi
 
 make_root() {
@@ -85,6 +85,7 @@ for folder in proc dev; do
   mount --bind "/$folder" "$root/$folder"
   mounted+=("$root/$folder")
 done
+echo "    3/3 numpy itself: Emscripten makes its libraries first, then numpy configures and compiles"
 rm -rf "$root/target/out"
 chroot "$root" env PATH=/venv/bin:/usr/bin:/bin PYTHONPATH=/target EM_CACHE=/target/em_cache \
   _PYTHON_SYSCONFIGDATA_NAME=_sysconfigdata__emscripten_wasm32-emscripten "_PYTHON_HOST_PLATFORM=pyemscripten-$abi-wasm32" \

@@ -4,8 +4,9 @@ import { fetchFile, name } from "./fetch.mjs";
 export class Engine {
   constructor(base) {
     this.base = base;
-    this.models = new Map();
-    this.count = 0;
+    this.models = new Map(); // id -> Python's Model
+    this.onGpu = new Set(); // ids
+    this.listeners = new Map(); // id -> what to do with the model's events; worker.mjs puts its own `tell` instead
     this.booting = this.boot();
     this.booting.catch(() => {}); // load() tells
   }
@@ -13,14 +14,13 @@ export class Engine {
   // From the memory snapshot; plainly where that cannot be used.
   async boot() {
     const began = performance.now(), indexURL = new URL("pyodide/", this.base).href;
-    await import(new URL("runner.js", this.base));
-    await import(new URL("machine.js", this.base));
-    globalThis.webkerasWasm.url = new URL("machine.js", this.base).href; // its workers' script
     const [{ loadPyodide }, snapshot] = await Promise.all([
       import(new URL("pyodide.mjs", indexURL)),
       fetch(new URL("snapshot.bin", indexURL)).then((r) => (r.ok ? r.arrayBuffer() : null), () => null),
+      import(new URL("runner.js", this.base)),
+      import(new URL("machine.js", this.base)),
     ]);
-    this.python = null;
+    globalThis.webkerasWasm.url = new URL("machine.js", this.base).href; // its workers' script
     try {
       if (snapshot) this.python = await loadPyodide({ indexURL, _loadSnapshot: snapshot });
     } catch (e) {
@@ -35,67 +35,110 @@ export class Engine {
     this.bootMs = performance.now() - began;
   }
 
+  tell(model, event) {
+    this.listeners.get(model)?.(event);
+  }
+
   // Call one of the methods below by name: the door for worker.mjs and webkeras.js.
-  async call(method, args, tell = () => {}) {
+  async call(method, args) {
     try {
-      return await this[method](...args, tell);
+      return await this[method](...args);
     } catch (e) {
       throw plain(e);
     }
   }
 
-  async load({ filepaths, headers, backend }, tell) {
-    const began = performance.now(), fetched = {}, sizes = {};
-    const told = () => {
-      const all = Object.values(sizes);
-      const progress = all.reduce((sum, [got, of]) => sum + (of ? got / of : 0), 0) / Math.max(all.length, 1);
-      tell({ type: "loadingprogress", progress: Math.min(99, Math.round(99 * progress)) });
+  async load(id, { files, headers, backend }) {
+    const began = performance.now(), parts = { boot: 0 }, fetched = {}, about = {};
+    const told = (part, share) => {
+      parts[part] = share;
+      const all = Object.values(parts);
+      this.tell(id, { type: "loadingprogress", progress: Math.round((99 * all.reduce((a, b) => a + b, 0)) / all.length) });
     };
-    const files = Object.entries(filepaths).map(async ([kind, url]) => {
-      sizes[kind] = [0, 0];
-      const type = kind === "weights" ? "arraybuffer" : "text";
-      fetched[kind] = await fetchFile(url, type, headers, (...s) => { sizes[kind] = s; told(); });
+    const fetching = Object.entries(files).map(async ([kind, url]) => {
+      parts[kind] = 0;
+      const { data, cached } = await fetchFile(url, headers, (got, of) => told(kind, of ? got / of : 0));
+      fetched[kind] = data;
+      about[kind] = { bytes: data.byteLength, cached, ms: performance.now() - began };
     });
-    await Promise.all([this.booting, ...files]);
+    await Promise.all([this.booting.then(() => told("boot", 1)), ...fetching]);
     const loaded = performance.now();
-    tell({ type: "initprogress", progress: 0 });
-    const { model, metadata = "[]", weights = new ArrayBuffer(0) } = fetched;
-    const names = [name(filepaths.model), name(filepaths.weights), name(filepaths.metadata)];
-    if (backend === "reference" || backend === "auto") await this.numpyIfNeeded(backend);
-    const handle = this.page.load(model, metadata, weights, backend, names);
-    await this.settle(this.page.warm(handle));
-    tell({ type: "initprogress", progress: 100 });
-    const id = this.count++, about = JSON.parse(this.page.describe(handle));
+    this.tell(id, { type: "initprogress", progress: 0 });
+    const kinds = ["model", "weights", "metadata"];
+    const chosen = await this.chosen(backend);
+    const handle = this.page.load(kinds.map((k) => fetched[k] && new Uint8Array(fetched[k])), kinds.map((k) => name(files[k])), chosen);
+    try {
+      await this.settle(this.page.warm(handle));
+    } catch (e) {
+      this.end(handle);
+      throw e;
+    }
     this.models.set(id, handle);
-    about.stats = { ...about.stats, boot: this.bootMs, snapshot: this.snapshot, load: loaded - began, ready: performance.now() - began };
-    return { id, about };
+    if (chosen === "webgl2") this.watchContext(id);
+    this.tell(id, { type: "initprogress", progress: 100 });
+    const described = JSON.parse(this.page.describe(handle)), now = performance.now();
+    const stats = { boot: this.bootMs, snapshot: this.snapshot, files: about, load: loaded - began, init: now - loaded, ready: now - began };
+    return { ...described, stats: { ...described.stats, ...stats } };
   }
 
-  // The reference backend works with numpy, which is fetched only then.
-  async numpyIfNeeded(backend) {
-    const works = JSON.parse(this.page.offered());
-    if (backend === "reference" || (works.webgl2 && works.wasm)) await this.python.loadPackage("numpy", { messageCallback() {} });
+  // "auto" and "cpu" made a backend's name. The reference works with numpy, which is fetched only then.
+  async chosen(backend) {
+    const why = JSON.parse(this.page.offered()), best = { auto: ["webgl2", "wasm"], cpu: ["wasm"] }[backend];
+    const name = best ? (best.find((n) => !why[n]) ?? "reference") : backend;
+    if (name === "reference") await this.python.loadPackage("numpy", { messageCallback() {} });
+    return name;
   }
 
-  async predict(id, inputs) {
+  // The canvas tells when the GPU goes away and comes back.
+  watchContext(id) {
+    this.onGpu.add(id);
+    if (this.canvas) return;
+    this.canvas = this.page.canvas();
+    for (const type of ["contextlost", "contextrestored"])
+      this.canvas.addEventListener(`webgl${type}`, () => this.onGpu.forEach((model) => this.tell(model, { type })));
+  }
+
+  model(id) {
     const handle = this.models.get(id);
     if (!handle) throw new Error("the model was disposed; load it again");
-    const began = performance.now();
-    const outputs = await this.settle(this.page.predict(handle, inputs));
-    const stats = { ...JSON.parse(this.page.describe(handle)).stats, predict: performance.now() - began };
-    return { outputs, stats };
+    return handle;
   }
 
-  async backends() {
-    await this.booting;
-    return JSON.parse(this.page.offered());
+  async predict(id, inputs, layers) {
+    const handle = this.model(id), began = performance.now();
+    this.tell(id, { type: "predictprogress", progress: 0 });
+    const { outputs, own, stats } = await this.settle(this.page.predict(handle, inputs, layers));
+    this.tell(id, { type: "predictprogress", progress: 100 });
+    return { outputs, own, stats: { ...JSON.parse(stats), predict: performance.now() - began } };
+  }
+
+  async profile(id, inputs) {
+    return JSON.parse(await this.settle(this.page.profile(this.model(id), inputs)));
+  }
+
+  explain(id) {
+    return this.model(id).explain();
+  }
+
+  resetStates(id) {
+    this.model(id).reset_states();
   }
 
   dispose(id) {
     const handle = this.models.get(id);
     this.models.delete(id);
-    handle?.dispose();
-    handle?.destroy();
+    this.onGpu.delete(id);
+    if (handle) this.end(handle);
+  }
+
+  end(handle) {
+    this.page.end(handle);
+    handle.destroy();
+  }
+
+  async backends() {
+    await this.booting;
+    return JSON.parse(this.page.offered());
   }
 
   // Await a coroutine of Python's and let go of it.

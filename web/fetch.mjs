@@ -1,22 +1,61 @@
-// fetch.mjs - a file by XHR, with progress, and errors that name the file.
+// fetch.mjs - a file by XHR, with progress, kept in the Cache API, and errors that name the file.
+//
+// What is kept is asked for again each time, by its validator (ETag or date): the server says "unchanged" in a few bytes.
+// Without a network, what is kept is used as it is. Only files of the page's own origin, fetched without headers, are
+// kept: from elsewhere a question by validator costs another question first, and there the browser's own cache does it.
+
+const CACHE = "webkeras";
 
 export const name = (url) => (url ? decodeURIComponent(new URL(url).pathname.split("/").pop()) : "");
 
-/** Resolves with text or an ArrayBuffer; progress(bytes, of how many) as it comes in. */
-export function fetchFile(url, type, headers, progress) {
+/** Resolves with {data: ArrayBuffer, cached: whether it was here already}; progress(bytes, of how many) meanwhile. */
+export async function fetchFile(url, headers, progress) {
+  const cache = await kept(url, headers), found = await cache?.match(url);
+  const conditions = found ? validators(found) : {};
+  let xhr;
+  try {
+    xhr = await request(url, { ...headers, ...conditions }, progress);
+  } catch (e) {
+    if (!found || e.status) throw e;
+    return { data: await found.arrayBuffer(), cached: true };
+  }
+  if (xhr.status === 304) return { data: await found.arrayBuffer(), cached: true };
+  if (cache) keep(cache, url, xhr);
+  return { data: xhr.response, cached: false };
+}
+
+async function kept(url, headers) {
+  if (Object.keys(headers).length || new URL(url).origin !== location.origin) return null;
+  return globalThis.caches?.open(CACHE).catch(() => null); // no Cache API without https, or in private windows
+}
+
+function validators(response) {
+  const etag = response.headers.get("ETag"), date = response.headers.get("Last-Modified");
+  return etag ? { "If-None-Match": etag } : { "If-Modified-Since": date };
+}
+
+// Not waited for, and no matter where it fails (no room): the file is here.
+function keep(cache, url, xhr) {
+  const headers = {};
+  for (const h of ["ETag", "Last-Modified", "Content-Type"]) if (xhr.getResponseHeader(h)) headers[h] = xhr.getResponseHeader(h);
+  if (headers.ETag || headers["Last-Modified"]) cache.put(url, new Response(xhr.response, { headers })).catch(() => {});
+}
+
+function request(url, headers, progress) {
   return new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();
-    const fail = (reason) => reject(Object.assign(new Error(`${name(url)}: ${reason} (${url})`), { name: "LoadError" }));
+    const fail = (reason) =>
+      reject(Object.assign(new Error(`${name(url)}: ${reason} (${url})`), { name: "LoadError", status: xhr.status }));
     xhr.open("GET", url);
-    xhr.responseType = type;
+    xhr.responseType = "arraybuffer";
     for (const [header, value] of Object.entries(headers)) xhr.setRequestHeader(header, value);
     xhr.onprogress = (e) => progress(e.loaded, e.lengthComputable ? e.total : 0);
     xhr.onerror = () => fail("cannot be fetched; is the address right, and may this page read it?");
-    xhr.ontimeout = () => fail("took too long");
     xhr.onload = () => {
-      if (xhr.status < 200 || xhr.status > 299) return fail(`the server answers ${xhr.status} ${xhr.statusText}`.trim());
+      if (xhr.status !== 304 && (xhr.status < 200 || xhr.status > 299))
+        return fail(`the server answers ${xhr.status} ${xhr.statusText}`.trim());
       progress(1, 1);
-      resolve(xhr.response);
+      resolve(xhr);
     };
     xhr.send();
   });

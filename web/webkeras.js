@@ -5,53 +5,60 @@
 //   const out = await model.predict({ input_1: new Float32Array(784) });
 //
 // Python and the backends live in an engine (engine.mjs), in a Web Worker or, with worker: false, in the page; all models
-// of a page share it. Here are only the names of the public contract, and messages to and fro.
+// of a page share it. Here are only the names of the public contract, and messages to and fro. Types: webkeras.d.ts.
 globalThis.WebKeras = (() => {
-  const VERSION = "0.1.0";
-  const HERE = new URL(".", globalThis.document?.currentScript?.src ?? globalThis.location.href).href;
+  const PAGE = globalThis.document?.baseURI ?? globalThis.location.href; // what relative addresses are relative to
   const engines = new Map(); // base and worker -> engine
+  let count = 0;
 
   // An engine in a Web Worker, behind the same methods as the one in engine.mjs.
   class Remote {
     constructor(base) {
-      this.waiting = new Map();
+      this.waiting = new Map(); // call -> what to do with its answer
+      this.listeners = new Map(); // model -> what to do with its events
       this.count = 0;
-      this.worker = new Worker(new URL("worker.mjs", base), { type: "module" });
+      this.worker = new Worker(script(new URL("worker.mjs", base)), { type: "module" });
       this.worker.onmessage = ({ data }) => this.received(data);
-      this.worker.onerror = (e) => this.failed(new Error(`the worker did not start (${e.message ?? "no reason given"})`));
+      this.worker.onerror = (e) => this.failed(e.message);
       this.worker.postMessage({ base });
     }
 
-    received({ id, value, error, event }) {
-      const call = this.waiting.get(id);
-      if (!call) return;
-      if (event) return call.tell?.(event);
-      this.waiting.delete(id);
-      if (error) call.reject(Object.assign(new Error(error.message), { name: error.name }));
-      else call.resolve(value);
+    received({ call, value, error, model, event }) {
+      if (event) return this.listeners.get(model)?.(event);
+      const { resolve, reject } = this.waiting.get(call);
+      this.waiting.delete(call);
+      if (error) reject(Object.assign(new Error(error.message), { name: error.name }));
+      else resolve(value);
     }
 
-    failed(error) {
-      for (const call of this.waiting.values()) call.reject(error);
+    failed(why) {
+      const words = why ? `it says: ${why}` : "is the folder complete, and may this page read it?";
+      this.dead = Object.assign(new Error(`the worker of webkeras did not start; ${words}`), { name: "LoadError" });
+      for (const call of this.waiting.values()) call.reject(this.dead);
       this.waiting.clear();
-      this.dead = error;
     }
 
-    call(method, args, tell) {
+    call(method, args) {
       if (this.dead) return Promise.reject(this.dead);
       return new Promise((resolve, reject) => {
-        const id = this.count++;
-        this.waiting.set(id, { resolve, reject, tell });
-        this.worker.postMessage({ id, method, args });
+        const call = this.count++;
+        this.waiting.set(call, { resolve, reject });
+        this.worker.postMessage({ call, method, args });
       });
     }
   }
 
+  // A worker's script must be of the page's own origin: from elsewhere, one of our own imports it.
+  function script(url) {
+    if (url.origin === new URL(globalThis.location.href).origin) return url;
+    return URL.createObjectURL(new Blob([`import ${JSON.stringify(url.href)};`], { type: "text/javascript" }));
+  }
+
   function engine(base, worker) {
-    const key = `${worker} ${base}`;
+    const at = new URL(base ?? WebKeras.base, PAGE).href, key = `${worker} ${at}`;
     if (!engines.has(key)) {
-      const here = () => import(new URL("engine.mjs", base)).then(({ Engine }) => new Engine(base));
-      engines.set(key, Promise.resolve(worker ? new Remote(base) : here()));
+      const here = () => import(new URL("engine.mjs", at)).then(({ Engine }) => new Engine(at));
+      engines.set(key, Promise.resolve(worker ? new Remote(at) : here()));
     }
     return engines.get(key);
   }
@@ -59,13 +66,13 @@ globalThis.WebKeras = (() => {
   // Numbers in any form -> {data: Float32Array, shape?}.
   function tensor(value, name) {
     if (value instanceof Float32Array) return { data: value };
-    if (ArrayBuffer.isView(value)) return { data: Float32Array.from(value, Number) };
+    if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return { data: Float32Array.from(value, Number) };
     if (Array.isArray(value)) {
       const shape = [];
       for (let v = value; Array.isArray(v); v = v[0]) shape.push(v.length);
       const data = Float32Array.from(value.flat(Infinity));
-      const size = shape.reduce((a, b) => a * b, 1);
-      if (size !== data.length) throw new TypeError(`input '${name}' has rows of unequal length; expected ${shape.join(" x ")}`);
+      if (shape.reduce((a, b) => a * b, 1) !== data.length)
+        throw new TypeError(`input '${name}' has rows of unequal length; expected ${shape.join(" x ")}`);
       return shape.length > 1 ? { data, shape } : { data };
     }
     if (value && typeof value === "object" && value.data) return { ...tensor(value.data, name), shape: [...(value.shape ?? [])] };
@@ -73,75 +80,101 @@ globalThis.WebKeras = (() => {
   }
 
   class Model extends EventTarget {
+    #id = count++;
+    #engine;
+    #progress = 0;
+    #queue = Promise.resolve(); // one thing after another
+    #loading;
+
     constructor(options) {
       super();
-      const { filepaths, gpu = true, backend, headers = {}, worker = true, base = HERE } = options ?? {};
-      this.progress = 0;
-      this.queue = Promise.resolve();
-      const files = Object.fromEntries(Object.entries(filepaths ?? {}).map(([k, v]) => [k, new URL(v, document.baseURI).href]));
-      const spec = { filepaths: files, headers, backend: backend ?? (gpu ? "auto" : "reference") };
-      this.loading = this.load(spec, new URL(base, document.baseURI).href, worker);
-      this.loading.catch(() => {}); // ready() and predict() tell
+      const { filepaths, gpu = true, backend, headers = {}, worker = true, base } = options ?? {};
+      const files = Object.fromEntries(Object.entries(filepaths ?? {}).map(([k, v]) => [k, new URL(v, PAGE).href]));
+      this.#loading = this.#load({ files, headers, backend: backend ?? (gpu ? "auto" : "cpu") }, base, worker);
+      this.#loading.catch(() => {}); // ready() and predict() tell
     }
 
-    async load(spec, base, worker) {
-      if (!spec.filepaths.model) throw new TypeError("new WebKeras.Model: filepaths has no 'model'; give the URL of the architecture file");
-      this.engine = await engine(base, worker);
-      const described = await this.engine.call("load", [spec], (event) => this.told(event));
-      this.id = described.id;
-      Object.assign(this, described.about);
-      this.told({ type: "loadingprogress", progress: 100 });
+    async #load(asked, base, worker) {
+      const { files } = asked, odd = Object.keys(files).filter((k) => !["model", "weights", "metadata"].includes(k));
+      if (!files.model) throw new TypeError("new WebKeras.Model: filepaths has no 'model'; give the URL of the model's file");
+      if (odd.length) throw new TypeError(`new WebKeras.Model: filepaths has '${odd[0]}'; expected model, weights and metadata`);
+      this.#engine = await engine(base, worker);
+      this.#engine.listeners.set(this.#id, (event) => this.#told(event));
+      Object.assign(this, await this.#engine.call("load", [this.#id, asked]));
+      this.#told({ type: "loadingprogress", progress: 100 });
     }
 
-    told({ type, ...detail }) {
-      if (type === "loadingprogress") this.progress = detail.progress;
+    #told({ type, ...detail }) {
+      if (type === "loadingprogress") this.#progress = detail.progress;
       this.dispatchEvent(Object.assign(new Event(type), detail));
+    }
+
+    // After all that was asked before, whether that went well or not.
+    #next(method, args) {
+      const answer = this.#queue.then(async () => {
+        await this.#loading;
+        return this.#engine.call(method, [this.#id, ...args()]);
+      });
+      this.#queue = answer.catch(() => {});
+      return answer;
     }
 
     /** Resolves when the model can predict; rejects with the reason, always. */
     ready() {
-      return this.loading;
+      return this.#loading;
     }
 
     /** 0 to 100. */
     getLoadingProgress() {
-      return this.progress;
+      return this.#progress;
     }
 
-    /** {input name: numbers} -> {output name: Float32Array with a .shape}; calls are answered one after another. */
-    predict(inputs) {
-      const answer = this.queue.then(() => this.predicted(inputs));
-      this.queue = answer.catch(() => {});
-      return answer;
-    }
-
-    async predicted(inputs) {
-      await this.loading;
-      if (!inputs || typeof inputs !== "object") throw new TypeError("predict: expected an object of inputs by name");
-      const fed = Object.fromEntries(Object.entries(inputs).map(([k, v]) => [k, tensor(v, k)]));
-      const { outputs, stats } = await this.engine.call("predict", [this.id, fed]);
-      this.stats = stats;
+    /** {input name: numbers} -> {output name: Float32Array with a .shape}, and the outputs of `layers`. */
+    async predict(inputs, { layers = [] } = {}) {
+      const { outputs, own, stats } = await this.#next("predict", () => [fed(inputs, "predict"), [...layers]]);
+      Object.assign(this.stats, stats);
       const out = {};
       for (const [name, { data, shape }] of Object.entries(outputs)) out[name] = Object.assign(data, { shape });
-      const names = Object.keys(out);
-      if (names.length === 1 && names[0] !== "output") Object.defineProperty(out, "output", { value: out[names[0]] });
+      if (own.length === 1 && !("output" in out)) Object.defineProperty(out, "output", { value: out[own[0]] });
       return out;
+    }
+
+    /** Where the time of one prediction goes: [{layer, op, ms}]. */
+    profile(inputs) {
+      return this.#next("profile", () => [fed(inputs, "profile")]);
+    }
+
+    /** The plan as text: every layer, the ops it became, how they run. */
+    explain() {
+      return this.#next("explain", () => []);
+    }
+
+    /** Stateful layers begin anew. */
+    resetStates() {
+      return this.#next("resetStates", () => []);
     }
 
     /** Gives all memory back; the model cannot predict afterwards. */
     async dispose() {
-      await this.loading.catch(() => {});
-      if (this.id === undefined) return;
-      await this.queue;
-      await this.engine.call("dispose", [this.id]);
+      await this.#loading.catch(() => {});
+      if (!this.#engine) return;
+      await this.#next("dispose", () => []).catch(() => {});
+      this.#engine.listeners.delete(this.#id);
     }
+  }
+
+  function fed(inputs, who) {
+    if (!inputs || typeof inputs !== "object" || ArrayBuffer.isView(inputs) || Array.isArray(inputs))
+      throw new TypeError(`${who}: expected an object of inputs by name, as in {input: numbers}`);
+    return Object.fromEntries(Object.entries(inputs).map(([k, v]) => [k, tensor(v, k)]));
   }
 
   return {
     Model,
-    version: VERSION,
+    version: "0.1.0",
+    /** Where engine.mjs, pyodide/ and the rest lie; a model's own `base` goes before. */
+    base: new URL(".", globalThis.document?.currentScript?.src ?? globalThis.location.href).href,
     /** {backend: "" where it works here, else the reason}. */
-    backends: async ({ base = HERE, worker = true } = {}) =>
-      (await engine(new URL(base, document.baseURI).href, worker)).call("backends", []),
+    backends: async ({ base, worker = true } = {}) => (await engine(base, worker)).call("backends", []),
   };
 })();

@@ -1,15 +1,19 @@
-// worker.mjs - an engine in a Web Worker: {id, method, args} in, {id, value | error | event} out.
+// worker.mjs - an engine in a Web Worker: {call, method, args} in, {call, value | error} and {model, event} out.
 import { Engine } from "./engine.mjs";
 
 let engine;
 
-addEventListener("message", async ({ data: { base, id, method, args } }) => {
-  if (base) return void (engine = new Engine(base));
+addEventListener("message", async ({ data: { base, call, method, args } }) => {
+  if (base) {
+    engine = new Engine(base);
+    engine.tell = (model, event) => postMessage({ model, event });
+    return;
+  }
   try {
-    const value = await engine.call(method, args, (event) => postMessage({ id, event }));
+    const value = await engine.call(method, args);
     const moved = method === "predict" ? Object.values(value.outputs).map((o) => o.data.buffer) : [];
-    postMessage({ id, value }, [...new Set(moved)]);
+    postMessage({ call, value }, [...new Set(moved)]);
   } catch (e) {
-    postMessage({ id, error: { name: e?.name ?? "Error", message: e?.message ?? String(e) } });
+    postMessage({ call, error: { name: e?.name ?? "Error", message: e?.message ?? String(e) } });
   }
 });

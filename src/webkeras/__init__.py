@@ -11,6 +11,7 @@ from webkeras.errors import (
     WebKerasError,
     WeightsError,
 )
+from webkeras.fetch import fetch_model
 from webkeras.layers import Layer, key, layer
 from webkeras.model import Model, load_model
 
@@ -41,6 +42,7 @@ __all__ = [
     "WebKerasError",
     "WeightsError",
     "backends",
+    "fetch_model",
     "key",
     "layer",
     "load_model",

@@ -262,11 +262,13 @@ class Graph:
     """Named inputs and outputs; everything between hangs on the outputs. Prints itself.
 
     `states` are names that stand in both: what goes out of one run under such a name comes in at the next.
+    `layers` are the shapes of the Keras layers' outputs, by layer (of its first call, its first tensor).
     """
 
     inputs: dict[str, Value]
     outputs: dict[str, Value]
     states: tuple[str, ...] = ()
+    layers: dict[str, Shape] = field(default_factory=dict)
 
     def nodes(self) -> list[Node]:
         """Every node the outputs need, producers first."""
@@ -350,8 +352,8 @@ def compute(node: Node, xs: Sequence[Any]) -> Sequence[Any]:
     return y if isinstance(y, tuple) else (y,)
 
 
-def run(graph: Graph, feed: Mapping[str, Any]) -> dict[str, Any]:
-    """Walk the graph with numpy: feed and result are arrays by input and output name."""
+def run(graph: Graph, feed: Mapping[str, Any], done: Callable[[Node], None] = lambda node: None) -> dict[str, Any]:
+    """Walk the graph with numpy: feed and result are arrays by input and output name; `done` hears of each node."""
     from webkeras.lazy import np
 
     arrays: dict[int, Any] = {id(v): np.asarray(feed[k], "float32") for k, v in graph.inputs.items()}
@@ -368,6 +370,7 @@ def run(graph: Graph, feed: Mapping[str, Any]) -> dict[str, Any]:
     for i, node in enumerate(nodes):
         for v, y in zip(node.outs, compute(node, [get(v) for v in node.inputs]), strict=True):
             arrays[id(v)] = y
+        done(node)
         for v in node.inputs:
             if last[id(v)] == i and v.node:
                 arrays.pop(id(v), None)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from webkeras import dialects
+from webkeras import files
 from webkeras.backends import Backend, Executable, choose
-from webkeras.errors import ConfigError, ShapeError, WebKerasError
+from webkeras.buffer import HostBuffer
+from webkeras.errors import ConfigError, ShapeError, WebKerasError, WeightsError
 from webkeras.lazy import np
 from webkeras.shapes import Shape, size
-from webkeras.spec import Spec
-from webkeras.trace import Network, input_shapes, output_names, resolved, stateful_batch
-from webkeras.weights import HostBuffer, Weights
-from webkeras.weights import read as read_weights
+from webkeras.spec import Spec, flat, replace
+from webkeras.trace import Network, input_shapes, one_sample, output_names, resolved, stateful_batch
+from webkeras.version import Version
+from webkeras.weights import Stored, Weights
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,41 @@ class TensorInfo:
     name: str
     shape: tuple[int | None, ...] | None
     dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """A layer: the shape of its output (None where open), the layers it reads, the layers that read it."""
+
+    name: str
+    class_name: str
+    shape: tuple[int | None, ...] | None
+    inbound: tuple[str, ...]
+    outbound: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Milliseconds that a step of one prediction took; `layer` is the Keras layer it belongs to."""
+
+    layer: str
+    op: str
+    ms: float
+
+
+class Profile(list[Timing]):
+    """The steps of one prediction, in order. Prints itself as a table, a line a layer."""
+
+    def __str__(self) -> str:
+        layers: dict[str, float] = {}
+        for t in self:
+            layers[t.layer] = layers.get(t.layer, 0.0) + t.ms
+        total = sum(layers.values()) or 1.0
+        lines = [f"{name:<32}{ms:>10.3f} ms{100 * ms / total:>7.1f} %" for name, ms in layers.items()]
+        return "\n".join([*lines, f"{'':<32}{total:>10.3f} ms"])
+
+
+KEPT = 8  # graphs a model keeps ready
 
 
 @dataclass
@@ -41,12 +78,15 @@ class Prepared:
 class Model:
     """A model bound to a backend. Graphs are made and kept per set of input shapes."""
 
-    def __init__(self, spec: Spec, weights: Weights, backend: Backend) -> None:
+    def __init__(
+        self, spec: Spec, weights: Weights | Stored, backend: Backend, theano_kernels: bool | None = None
+    ) -> None:
         """Raises ConfigError or WeightsError where spec and weights do not fit."""
         self.spec, self.backend = spec, backend
-        self.network = Network(spec, weights)
+        version = Version(spec.keras_version or spec.dialect, bool(theano_kernels))
+        self.network = Network(spec, weights, version)
         self.stats: dict[str, float] = {}
-        self._prepared: dict[tuple[Shape, ...], Prepared] = {}
+        self._prepared: dict[tuple[Any, ...], Prepared] = {}
         self._states: dict[str, tuple[Shape, Any]] = {}  # flat buffers, as the backend gave them
         self._disposed = False
 
@@ -58,51 +98,71 @@ class Model:
     @property
     def outputs(self) -> list[TensorInfo]:
         """The outputs, in the model's order; shapes are known where the inputs' are."""
-        shapes: dict[str, tuple[int | None, ...]] = {}
-        known = input_shapes(self.spec)
-        if all(s is not None and None not in s[1:] for s in known.values()):
-            graph = self.network.trace({k: (1, *(d or 1 for d in (s or ())[1:])) for k, s in known.items()})
-            shapes = {k: (None, *v.shape[1:]) for k, v in graph.outputs.items()}
-        return [TensorInfo(name, shapes.get(name)) for name in output_names(self.spec)]
+        known = {k: v.shape for k, v in self._one.outputs.items()} if self._one else {}
+        return [TensorInfo(name, _open(known.get(name))) for name in output_names(self.spec)]
 
-    def predict(self, x: Any, batch_size: int | None = None) -> Any:
+    @property
+    def layers(self) -> list[LayerInfo]:
+        """Every layer, in the file's order; shapes are known where the inputs' are."""
+        known = self._one.layers if self._one else {}
+        reads = {s.name: tuple(dict.fromkeys(r.layer for c in s.calls for r in c.refs())) for s in self.spec.layers}
+        readers = {name: tuple(k for k, inbound in reads.items() if name in inbound) for name in reads}
+        return [
+            LayerInfo(s.name, s.class_name, _open(known.get(s.name)), reads[s.name], readers[s.name])
+            for s in self.spec.layers
+        ]
+
+    @cached_property
+    def _one(self) -> Any:
+        """The graph for one sample; None where an input has an open dimension."""
+        shapes = one_sample(self.spec)
+        ready = self._prepared.get(self._key(shapes)) if shapes else None
+        return ready.graph if ready else self.network.trace(shapes) if shapes else None
+
+    def predict(self, x: Any, batch_size: int | None = None, layers: Sequence[str] = ()) -> Any:
         """The outputs for x: arrays in, arrays out.
 
-        x is an array, or a list or dict (by input name) of several; a single output comes as an array, several as a
-        list in the model's order. Every array carries the batch axis. A stateful model takes samples in batches of the
-        size its file names, unless told otherwise, and carries its states from batch to batch and call to call.
-        Raises ShapeError, naming the input.
+        x is an array, or a list or dict (by input name) of several; a single output comes as an array, several as the
+        model nests them in lists and dicts. Every array carries the batch axis. A stateful model takes samples in
+        batches of the size its file names, unless told otherwise, and carries its states from call to call.
+        With `layers`, a dict comes back: the outputs by name, and what the first call of each of those layers gave.
+        Raises ShapeError, naming the input, or ConfigError for a layer the model does not have.
         """
         arrays = {k: np.ascontiguousarray(a, "float32") for k, a in self._named(x).items()}
         count = {len(a) for a in arrays.values()}
         if len(count) > 1:
             raise ShapeError(f"the inputs hold {' and '.join(map(str, sorted(count)))} samples; expected equally many")
         n = count.pop()
-        batch_size = batch_size or stateful_batch(self.spec)
-        if batch_size is None or batch_size >= n:
-            return self._unnamed(self._predict(arrays))
+        step = batch_size or stateful_batch(self.spec) or n or 1
         parts = [
-            self._predict({k: a[i : i + batch_size] for k, a in arrays.items()}) for i in range(0, n, batch_size)
+            self._predict({k: a[i : i + step] for k, a in arrays.items()}, layers) for i in range(0, max(n, 1), step)
         ]
-        return self._unnamed({k: np.concatenate([p[k] for p in parts]) for k in parts[0]})
+        y = parts[0] if len(parts) == 1 else {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+        return y if layers else self._unnamed(y)
 
-    async def predict_async(self, x: Any) -> Any:
+    async def predict_async(self, x: Any, layers: Sequence[str] = ()) -> Any:
         """`predict`, without blocking the page while the backend works."""
         arrays = {k: np.ascontiguousarray(a, "float32") for k, a in self._named(x).items()}
-        ready = await self.prepare_async({k: a.shape for k, a in arrays.items()})
-        flat = await ready.executable.run_async(self._feeds(ready, arrays))
-        return self._unnamed(self._given(ready, flat))
+        ready = await self.prepare_async({k: a.shape for k, a in arrays.items()}, layers)
+        flat = await self.run_async(ready, {k: a.ravel() for k, a in arrays.items()})
+        y = {k: _array(y).reshape(ready.shapes[k]) for k, y in flat.items()}
+        return y if layers else self._unnamed(y)
 
-    def _predict(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
-        ready = self.prepare({k: a.shape for k, a in arrays.items()})
+
+    def _predict(self, arrays: Mapping[str, Any], layers: Sequence[str]) -> dict[str, Any]:
+        ready = self.prepare({k: a.shape for k, a in arrays.items()}, layers)
         start = time.perf_counter()
-        flat = ready.executable.run(self._feeds(ready, arrays))
+        flat = ready.executable.run(self._feeds(ready, {k: a.ravel() for k, a in arrays.items()}))
         self.stats["predict"] = (time.perf_counter() - start) * 1000
-        return self._given(ready, flat)
+        return {k: _array(y).reshape(ready.shapes[k]) for k, y in self._given(ready, flat).items()}
 
-    def _feeds(self, ready: Prepared, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    async def run_async(self, ready: Prepared, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Flat inputs to flat outputs, by name; what stateful layers remember is fed and kept."""
+        return self._given(ready, await ready.executable.run_async(self._feeds(ready, inputs)))
+
+    def _feeds(self, ready: Prepared, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """What a run takes: the inputs, and the states as the last run left them, zeros at first."""
-        feeds = {k: a.ravel() for k, a in arrays.items()}
+        feeds = dict(inputs)
         for name in ready.graph.states:
             shape = ready.shapes[name]
             if name not in self._states:
@@ -116,54 +176,73 @@ class Model:
         return feeds
 
     def _given(self, ready: Prepared, flat: Mapping[str, Any]) -> dict[str, Any]:
-        """What a run gave as arrays; the states are kept."""
+        """What a run gave, without the states: those are kept."""
         self._states.update({k: (ready.shapes[k], flat[k]) for k in ready.graph.states})
-        return {k: _array(y).reshape(ready.shapes[k]) for k, y in flat.items() if k not in ready.graph.states}
+        return {k: y for k, y in flat.items() if k not in ready.graph.states}
 
     def reset_states(self) -> None:
         """Forget what stateful layers remember: the next predict begins with zeros."""
         self._states.clear()
 
-    def prepare(self, shapes: Mapping[str, Shape]) -> Prepared:
+    def profile(self, x: Any) -> Profile:
+        """Where the time of one prediction goes. The backend that cannot tell its steps apart gives one for all."""
+        arrays = {k: np.ascontiguousarray(a, "float32") for k, a in self._named(x).items()}
+        ready = self.prepare({k: a.shape for k, a in arrays.items()})
+        return self.profiled(ready, {k: a.ravel() for k, a in arrays.items()})
+
+    def profiled(self, ready: Prepared, flat: Mapping[str, Any]) -> Profile:
+        """The steps of one run with flat inputs."""
+        steps = getattr(ready.executable, "profile", None)
+        if steps is not None:
+            return Profile(Timing(*step) for step in steps(self._feeds(ready, flat)))
+        start = time.perf_counter()
+        ready.executable.run(self._feeds(ready, flat))
+        return Profile([Timing(self.spec.name, self.backend.name, (time.perf_counter() - start) * 1000)])
+
+    def prepare(self, shapes: Mapping[str, Shape], layers: Sequence[str] = ()) -> Prepared:
         """Make everything ready for inputs of these shapes (batch axis included); a second call costs nothing."""
-        ready = self._prepared.get(self._key(shapes))
-        if ready is None:
-            ready = self._done(shapes, lambda graph: self.backend.prepare(graph))
-        return ready
+        key = self._key(shapes, layers)
+        if key not in self._prepared:
+            graph = self._traced(shapes, layers)
+            start = time.perf_counter()
+            self._keep(key, graph, self.backend.prepare(graph), start)
+        return self._prepared[key]
 
-    async def prepare_async(self, shapes: Mapping[str, Shape]) -> Prepared:
+    async def prepare_async(self, shapes: Mapping[str, Shape], layers: Sequence[str] = ()) -> Prepared:
         """`prepare`, without blocking the page while programs compile."""
-        ready = self._prepared.get(self._key(shapes))
-        if ready is None:
-            graph = self._traced(shapes)
-            executable = await self.backend.prepare_async(graph)
-            ready = self._done(shapes, lambda _: executable, graph)
-        return ready
+        key = self._key(shapes, layers)
+        if key not in self._prepared:
+            graph = self._traced(shapes, layers)
+            start = time.perf_counter()
+            self._keep(key, graph, await self.backend.prepare_async(graph), start)
+        return self._prepared[key]
 
-    def _key(self, shapes: Mapping[str, Shape]) -> tuple[Shape, ...]:
+    def _key(self, shapes: Mapping[str, Shape], layers: Sequence[str] = ()) -> tuple[Any, ...]:
         if self._disposed:
             raise WebKerasError(f"model {self.spec.name!r} was disposed; load it again")
-        return tuple(shapes[k] for k in sorted(shapes))
+        return (*(tuple(shapes[k]) for k in sorted(shapes)), *sorted(set(layers)))
 
-    def _traced(self, shapes: Mapping[str, Shape]) -> Any:
+    def _traced(self, shapes: Mapping[str, Shape], layers: Sequence[str]) -> Any:
         start = time.perf_counter()
-        graph = self.network.trace(resolved(self.spec, shapes))
+        graph = self.network.trace(resolved(self.spec, shapes), layers)
         self.stats["trace"] = (time.perf_counter() - start) * 1000
         return graph
 
-    def _done(self, shapes: Mapping[str, Shape], prepare: Callable[[Any], Executable], graph: Any = None) -> Prepared:
-        graph = graph or self._traced(shapes)
-        start = time.perf_counter()
-        ready = Prepared(graph, prepare(graph), {k: v.shape for k, v in graph.outputs.items()})
+    def _keep(self, key: tuple[Any, ...], graph: Any, executable: Executable, start: float) -> None:
+        """Keep what was prepared; of many shapes only the last few, so that memory stays bounded."""
         self.stats["prepare"] = (time.perf_counter() - start) * 1000
-        self._prepared[self._key(shapes)] = ready
-        return ready
+        if len(self._prepared) >= KEPT:
+            self._prepared.pop(next(iter(self._prepared))).executable.free()
+        self._prepared[key] = Prepared(graph, executable, {k: v.shape for k, v in graph.outputs.items()})
 
     def _named(self, x: Any) -> dict[str, Any]:
         """Inputs by name, from an array, a list or a dict."""
         names = [i.name for i in self.inputs]
         if isinstance(x, Mapping):
-            given = {"input": x["input"]} if set(x) == {"input"} and len(names) == 1 else dict(x)
+            given = dict(x)
+            if isinstance(self.spec.takes, dict) and set(given) == set(self.spec.takes):
+                takes = [(r, v, given[k]) for k, v in self.spec.takes.items() for r in flat(v)]
+                given = {r.layer: a if r is v else a[flat(v).index(r)] for r, v, a in takes}
             if set(given) == {"input"} and names != ["input"]:
                 given = {names[0]: given["input"]}
         else:
@@ -174,8 +253,9 @@ class Model:
         return {k: given[k] for k in names}
 
     def _unnamed(self, y: Mapping[str, Any]) -> Any:
-        outs = [y[name] for name in output_names(self.spec)]
-        return outs[0] if len(outs) == 1 else outs
+        """Outputs as the file nests them: one, a list, or a dict."""
+        arrays = {r: y[name] for r, name in zip(self.spec.outputs, output_names(self.spec), strict=True)}
+        return replace(self.spec.gives, arrays.__getitem__)
 
     def summary(self) -> str:
         """Every layer with its class and what it reads."""
@@ -184,7 +264,7 @@ class Model:
     def explain(self, shapes: Mapping[str, Shape] | None = None) -> str:
         """Spec, graph and plan as text, for the given input shapes or one sample."""
         if shapes is None:
-            shapes = {i.name: (1, *(d or 1 for d in (i.shape or ())[1:])) for i in self.inputs}
+            shapes = {i.name: (1, *(d or 1 for d in (i.shape or ())[1:])) for i in self.inputs}  # open ones are 1
         ready = self.prepare(shapes)
         return f"{self.spec}\n\ngraph\n{ready.graph}\n\nplan ({self.backend.name})\n{ready.executable}"
 
@@ -202,6 +282,11 @@ class Model:
         self.dispose()
 
 
+def _open(shape: Shape | None) -> tuple[int | None, ...] | None:
+    """A shape with its batch axis open."""
+    return None if shape is None else (None, *shape[1:])
+
+
 def _array(y: Any) -> Any:
     """A backend's flat output as a numpy array of our own."""
     return np.frombuffer(y.to_bytes(), "float32") if hasattr(y, "to_bytes") else np.asarray(y, "float32")
@@ -214,27 +299,33 @@ def load_model(
     metadata: str | Path | bytes | None = None,
     backend: str = "auto",
     keras_version: str | None = None,
+    theano_kernels: bool | None = None,
 ) -> Model:
-    """A model from an architecture file (path, or its bytes) and the encoder's weights and metadata.
+    """A model from what Keras saved (`.keras`, `.h5`), or from its JSON and weights: the encoder's with their metadata,
+    `.weights.h5`, or those of a whole model's file. Each is a path, or the file's bytes.
 
+    `keras_version` says which Keras wrote a file that does not say so itself. `theano_kernels` says that it was trained
+    on Theano, which turned kernels around and padded otherwise for "same": files of Keras 1 do not tell.
     Raises ConfigError, WeightsError or NoBackend; nothing is half loaded.
     """
-    spec = dialects.read(_bytes(source).decode(), _name(source, "model"), keras_version)
-    if (weights is None) != (metadata is None):
-        raise ConfigError("load_model: weights and metadata belong together; give both or neither")
-    found: Weights = {}
-    if weights is not None and metadata is not None:
-        buffer = HostBuffer(_bytes(weights))
-        found = read_weights(_bytes(metadata).decode(), buffer, _name(weights, "weights"))
-    return Model(spec, found, choose(backend))
+    if metadata is not None and weights is None:
+        raise ConfigError("load_model: metadata come with weights; give both or neither")
+    spec, found = files.open_model(
+        _file(source, "model"),
+        None if weights is None else _file(weights, "weights"),
+        None if metadata is None else _file(metadata, "metadata"),
+        keras_version,
+    )
+    return Model(spec, found, choose(backend), theano_kernels)
 
 
-def _bytes(source: str | Path | bytes) -> bytes:
-    return source if isinstance(source, bytes) else Path(source).read_bytes()
-
-
-def _name(source: str | Path | bytes, what: str) -> str:
-    return what if isinstance(source, bytes) else Path(source).name
+def _file(source: str | Path | bytes, what: str) -> files.File:
+    if isinstance(source, bytes):
+        return files.File(HostBuffer(source), what)
+    try:
+        return files.File(HostBuffer(Path(source).read_bytes()), Path(source).name)
+    except OSError as e:
+        raise (ConfigError if what == "model" else WeightsError)(f"{source}: cannot be read ({e.strerror})") from None
 
 
 def check_sizes(shapes: Mapping[str, Shape], lengths: Mapping[str, int]) -> None:

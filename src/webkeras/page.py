@@ -2,80 +2,86 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from dataclasses import dataclass
 from typing import Any
 
-from webkeras import dialects, weights
+from webkeras import files
 from webkeras.backends import available, choose
-from webkeras.errors import ShapeError
-from webkeras.format import parse
-from webkeras.model import Model
+from webkeras.backends.webgl2 import context
+from webkeras.errors import ConfigError, ShapeError
+from webkeras.fetch import JsBuffer
+from webkeras.model import Model, Prepared
 from webkeras.shapes import Shape, size
-from webkeras.trace import input_shapes
+from webkeras.trace import input_shapes, one_sample, output_names
 
 
-@dataclass(frozen=True)
-class JsBuffer:
-    """An ArrayBuffer that stays in JavaScript's hands."""
+def load(given: Any, names: Any, backend: str) -> Model:
+    """A model from its file, weights and metadata as Uint8Arrays (null where there are none), and the files' names.
 
-    js: Any
-    nbytes: int
-
-    def read(self, offset: int, nbytes: int) -> bytes:
-        """A copy of some of it, for the reference backend."""
-        from js import Uint8Array
-
-        taken: bytes = Uint8Array.new(self.js, offset, nbytes).to_bytes()
-        return taken
-
-
-def load(model: str, metadata: str, buffer: Any, backend: str, names: Any) -> Model:
-    """A model from the text of its files and the ArrayBuffer of its weights.
-
-    `names` are the files' (model, weights, metadata), for errors. Raises ConfigError, WeightsError or NoBackend.
+    Raises ConfigError, WeightsError or NoBackend.
     """
-    file, weights_file, metadata_file = names.to_py()
-    spec = dialects.read(model, file)
-    held = JsBuffer(buffer, buffer.byteLength)
-    found = weights.read(parse(metadata, metadata_file), held, weights_file)
-    return Model(spec, found, choose(backend))
-
-
-def shards(metadata: str, file: str) -> str:
-    """JSON list of the weight files that metadata names; empty where there is one file."""
-    return json.dumps([s.file for s in parse(metadata, file).shards])
+    model, weights, metadata = (
+        files.File(JsBuffer(b), name) if b else None for b, name in zip(given, names, strict=True)
+    )
+    if model is None:
+        raise ConfigError("the model's file was not given")
+    return Model(*files.open_model(model, weights, metadata), choose(backend))
 
 
 def describe(model: Model) -> str:
-    """JSON: inputs, outputs, layers, backend, stats."""
+    """JSON: name, inputs, outputs, layers, backend, stats."""
+    layers = [
+        {"name": i.name, "class": i.class_name, "shape": i.shape, "inbound": i.inbound, "outbound": i.outbound}
+        for i in model.layers
+    ]
     return json.dumps(
         {
             "name": model.spec.name,
+            "kerasVersion": model.spec.keras_version or str(model.spec.dialect),
             "inputs": [vars(i) for i in model.inputs],
             "outputs": [vars(o) for o in model.outputs],
-            "layers": [
-                {"name": s.name, "class": s.class_name, "inbound": [r.layer for c in s.calls for r in c.refs()]}
-                for s in model.spec.layers
-            ],
+            "layers": layers,
             "backend": model.backend.name,
-            "stats": model.stats,
+            "stats": stats(model),
         }
     )
 
 
+def stats(model: Model) -> dict[str, float]:
+    """Milliseconds, and how many textures all models on the GPU hold."""
+    held = {"textures": int(context.runner().textures)} if model.backend.name == "webgl2" else {}
+    return {**model.stats, **held}
+
+
 async def warm(model: Model) -> None:
     """Make ready for one sample, where the file says how large that is."""
-    shapes = input_shapes(model.spec)
-    if all(s is not None and None not in s[1:] for s in shapes.values()):
-        await model.prepare_async({k: (1, *(d or 1 for d in (s or ())[1:])) for k, s in shapes.items()})
+    shapes = one_sample(model.spec)
+    if shapes is not None:
+        await model.prepare_async(shapes)
 
 
-async def predict(model: Model, inputs: Any) -> Any:
-    """inputs {name: {data: Float32Array, shape?: [numbers]}} -> {name: {data: Float32Array, shape}}."""
+async def predict(model: Model, inputs: Any, layers: Any) -> Any:
+    """inputs {name: {data: Float32Array, shape?: [numbers]}} -> {outputs: {name: {data, shape}}, own: names, stats}."""
     from js import Float32Array, Object
     from pyodide.ffi import to_js
 
+    ready, flat = await _ready(model, inputs, list(layers))
+    out = []
+    for k, y in (await model.run_async(ready, flat)).items():
+        data = y if hasattr(y, "js_id") else Float32Array.new(to_js(memoryview(y)))
+        out.append([k, Object.fromEntries(to_js([["data", data], ["shape", to_js(list(ready.shapes[k]))]]))])
+    own, told = to_js(output_names(model.spec)), json.dumps(stats(model))
+    return Object.fromEntries(to_js([["outputs", Object.fromEntries(to_js(out))], ["own", own], ["stats", told]]))
+
+
+async def profile(model: Model, inputs: Any) -> str:
+    """JSON: [{layer, op, ms}] of one prediction."""
+    return json.dumps([vars(t) for t in model.profiled(*await _ready(model, inputs, []))])
+
+
+async def _ready(model: Model, inputs: Any, layers: list[str]) -> tuple[Prepared, dict[str, Any]]:
+    """What runs these inputs, and the inputs flat, by name. Raises ShapeError, naming the input."""
     given = inputs.to_py(depth=2, default_converter=lambda x, *_: x)
     known = input_shapes(model.spec)
     if set(given) == {"input"} and len(known) == 1:
@@ -83,13 +89,7 @@ async def predict(model: Model, inputs: Any) -> Any:
     if set(given) != set(known):
         raise ShapeError(f"model {model.spec.name!r} got inputs {sorted(given)}; expected {sorted(known)}")
     shapes = {k: shape_of(k, given[k], known[k]) for k in known}
-    ready = await model.prepare_async(shapes)
-    flat = await ready.executable.run_async({k: given[k]["data"] for k in known})
-    out = []
-    for k, y in flat.items():
-        data = y if hasattr(y, "js_id") else Float32Array.new(to_js(memoryview(y)))
-        out.append([k, Object.fromEntries(to_js([["data", data], ["shape", to_js(list(ready.shapes[k]))]]))])
-    return Object.fromEntries(to_js(out))
+    return await model.prepare_async(shapes, layers), {k: given[k]["data"] for k in known}
 
 
 def shape_of(name: str, given: Any, known: tuple[int | None, ...] | None) -> Shape:
@@ -114,6 +114,17 @@ def shape_of(name: str, given: Any, known: tuple[int | None, ...] | None) -> Sha
     return (length // size(sample), *sample)
 
 
+def canvas() -> Any:
+    """The canvas that webgl2 draws on: it hears when the GPU goes away."""
+    return context.runner().gl.canvas
+
+
 def offered() -> str:
     """JSON: every backend with "" or the reason why it cannot be used here."""
     return json.dumps(available())
+
+
+def end(model: Model) -> None:
+    """Give all memory back now, not when Python gets to it."""
+    model.dispose()
+    gc.collect()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from webkeras.errors import ShapeError
 
@@ -44,10 +44,24 @@ def same(n: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]
     return total // 2, total - total // 2
 
 
+#: The pads before the first element; Keras 1.2.2, keras/backend/theano_backend.py:conv2d, pool2d
+THEANO: dict[str, Callable[[int], int]] = {
+    "half": lambda k: k // 2,
+    "pool": lambda k: k - 2 if k > 2 and k % 2 else k - 1,
+}
+
+
 def padding(
     mode: str, shape: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
 ) -> Pads:
-    """Keras' padding names as explicit pads per axis: 'valid', 'same' or 'causal' (all before)."""
+    """Keras' padding names as explicit pads per axis: 'valid', 'same' or 'causal' (all before).
+
+    'half' and 'pool' are what 'same' was on Theano, for convolution and for pooling: as many elements, other places.
+    """
+    if mode in THEANO:
+        spans = [(n, d * (k - 1) + 1, s) for n, k, s, d in zip(shape, kernel, strides, dilation, strict=True)]
+        lows = [THEANO[mode](k) for _, k, _ in spans]
+        return tuple((lo, max(0, (-(-n // s) - 1) * s + k - n - lo)) for lo, (n, k, s) in zip(lows, spans, strict=True))
     if mode == "valid":
         return tuple((0, 0) for _ in shape)
     if mode == "same":

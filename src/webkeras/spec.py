@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,26 +32,43 @@ class Call:
 
 @dataclass
 class LayerSpec:
-    """A layer as the file has it: its class, its config in the file's own spelling, its calls; a model nests."""
+    """A layer as the file has it: its class, its config in the file's own spelling, its calls.
+
+    `model` is the nested model itself, or the one inside a wrapper (which has a config). `shared` is
+    the number of an object that the file has in several places.
+    """
 
     class_name: str
     name: str
     config: dict[str, Any]
     calls: list[Call] = field(default_factory=list)
     model: Spec | None = None
+    shared: int | None = None
 
 
 @dataclass
 class Spec:
-    """A model. `dialect` is 1, 2 or 3: whose spelling and whose meaning its layers have."""
+    """A model. `dialect` is 1, 2 or 3: whose spelling and whose meaning its layers have.
+
+    `takes` and `gives` are inputs and outputs as the file nests them in lists and dicts; `inputs` and `outputs` are the
+    same, flat.
+    """
 
     name: str
     class_name: str
     layers: list[LayerSpec]
-    inputs: list[Ref]
-    outputs: list[Ref]
+    takes: Any
+    gives: Any
     dialect: int
     keras_version: str = ""
+
+    @property
+    def inputs(self) -> list[Ref]:
+        return flat(self.takes)
+
+    @property
+    def outputs(self) -> list[Ref]:
+        return flat(self.gives)
 
     def __str__(self) -> str:
         lines = [f"{self.class_name} {self.name!r}, Keras {self.keras_version or self.dialect}"]
@@ -72,6 +90,16 @@ def refs(x: Any) -> Iterator[Ref]:
             yield from refs(v)
 
 
+def flat(x: Any) -> list[Any]:
+    """The leaves of nested lists, tuples and dicts, in Keras' order: dicts by sorted keys.
+
+    Source: tf.nest.flatten, keras/src/tree
+    """
+    if isinstance(x, dict):
+        return [leaf for k in sorted(x) for leaf in flat(x[k])]
+    return [leaf for v in x for leaf in flat(v)] if isinstance(x, list | tuple) else [x]
+
+
 def replace(x: Any, get: Any) -> Any:
     """x with every Ref replaced by get(ref)."""
     if isinstance(x, Ref):
@@ -79,3 +107,13 @@ def replace(x: Any, get: Any) -> Any:
     if isinstance(x, list | tuple):
         return type(x)(replace(v, get) for v in x)
     return {k: replace(v, get) for k, v in x.items()} if isinstance(x, dict) else x
+
+
+def snake(name: str) -> str:
+    """Keras' snake_case: the function of an operation's class, and the key of an object in a `.keras` file.
+
+    Source: keras/src/utils/naming.py:to_snake_case
+    """
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

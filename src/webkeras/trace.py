@@ -2,83 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from webkeras import layers
-from webkeras.errors import ConfigError, ShapeError, WeightsError
+from webkeras.errors import ConfigError, ShapeError
 from webkeras.graph import Graph, Value, remembering
+from webkeras.layers import LAYERS, Layer
+from webkeras.matching import match
 from webkeras.shapes import Shape
-from webkeras.spec import Call, LayerSpec, Ref, Spec, replace
+from webkeras.spec import Call, LayerSpec, Ref, Spec, flat, replace
 from webkeras.version import Version
-from webkeras.weights import Tensor, Weights
+from webkeras.weights import Stored, Tensor, Weights
+
+
+class Tensors(dict[Ref, Any]):
+    """Tensors by reference; one that is not there is the file's fault."""
+
+    def __missing__(self, r: Ref) -> Any:
+        raise ConfigError(f"output {r.tensor} of call {r.call} of layer {r.layer!r} is read, which it does not give")
 
 
 class Network:
     """A Spec with its layers made and their weights at hand; a nested model is a Network too."""
 
-    def __init__(self, spec: Spec, weights: Weights) -> None:
+    def __init__(self, spec: Spec, weights: Weights | Stored, version: Version | None = None) -> None:
         """Raises ConfigError for a layer or key nobody knows, WeightsError for weights that belong to no layer."""
         self.spec = spec
-        names = {s.name for s in spec.layers}
-        for name, tensors in weights.items():
-            if tensors and name not in names:
-                raise WeightsError(f"weights: {tensors[0].name!r} belongs to {name!r}, a layer the model does not have")
-        version = Version(spec.keras_version or spec.dialect)
-        self.layers = {s.name: make(s, version, weights.get(s.name, [])) for s in spec.layers}
+        version = version or Version(spec.keras_version or spec.dialect)
+        matched = match(spec, weights, may_have_weights)
+        self.layers = {s.name: make(s, version, matched[s.name]) for s in spec.layers}
 
-    def trace(self, shapes: Mapping[str, Shape]) -> Graph:
-        """The graph for inputs of these shapes (batch axis included), by input layer name; states come after."""
+    def trace(self, shapes: Mapping[str, Shape], layers: Sequence[str] = ()) -> Graph:
+        """The graph for inputs of these shapes (batch axis included), by input layer name; states come after.
+
+        `layers` name layers whose outputs (of their first call) are wanted besides the model's.
+        Raises ConfigError where the model has no such layer.
+        """
         inputs = {r.layer: Value(tuple(shapes[r.layer]), name=r.layer) for r in self.spec.inputs}
         names = output_names(self.spec)
-        with remembering({*inputs, *names}) as memory:
-            outputs = self.apply([inputs[r.layer] for r in self.spec.inputs])
-        named = dict(zip(names, outputs, strict=True))
-        return Graph({**inputs, **memory.before}, {**named, **memory.now}, tuple(memory.now))
+        with remembering({*inputs, *names, *layers}) as memory:
+            done = self.tensors([inputs[r.layer] for r in self.spec.inputs])
+        named = dict(zip(names, (done[r] for r in self.spec.outputs), strict=True))
+        for layer in layers:
+            if Ref(layer) not in done:
+                known = ", ".join(map(repr, self.layers))
+                raise ConfigError(f"model {self.spec.name!r} has no layer {layer!r}; it has {known}")
+            named.setdefault(layer, done[Ref(layer)])
+        seen = {r.layer: v.shape for r, v in done.items() if r == Ref(r.layer)}
+        return Graph({**inputs, **memory.before}, {**named, **memory.now}, tuple(memory.now), seen)
 
     def apply(self, xs: list[Any]) -> list[Any]:
         """The model's outputs for these inputs, arrays or Values."""
-        done: dict[Ref, Any] = {Ref(r.layer, r.call, r.tensor): x for r, x in zip(self.spec.inputs, xs, strict=True)}
+        done = self.tensors(xs)
+        return [done[r] for r in self.spec.outputs]
+
+    def tensors(self, xs: list[Any]) -> dict[Ref, Any]:
+        """Every tensor of the model for these inputs, arrays or Values."""
+        done = Tensors(zip(self.spec.inputs, xs, strict=True))
         for name, i, call in ordered(self.spec):
             if Ref(name, i) in done:
                 continue
             args = replace(call.args, done.__getitem__)
             y = self.layers[name](*args, **replace(call.kwargs, done.__getitem__))
-            for t, v in enumerate(y if isinstance(y, list | tuple) else [y]):
+            for t, v in enumerate(flat(y)):
                 done[Ref(name, i, t)] = v
-        return [done[r] for r in self.spec.outputs]
+        return done
 
     def __call__(self, *xs: Any, **kwargs: Any) -> Any:
-        """As a layer of an outer model: inputs in order, one output or a list."""
-        if kwargs.get("training") or set(kwargs) - {"training", "mask"}:
+        """As a layer of an outer model: inputs as the model takes them, one output or all in order."""
+        if set(kwargs) - {"training", "mask"}:
             raise ConfigError(f"model {self.spec.name!r} is called with {sorted(kwargs)}; expected inputs only")
-        ys = self.apply(list(xs[0]) if isinstance(xs[0], list) else list(xs))
+        ys = self.apply(self.arranged(xs[0] if len(xs) == 1 else list(xs)))
         return ys[0] if len(ys) == 1 else ys
 
+    def arranged(self, x: Any) -> list[Any]:
+        """Inputs in the model's order: a dict goes by the names that the model gives them, or its layers'."""
+        if isinstance(x, dict) and not isinstance(self.spec.takes, dict):
+            names = [r.layer for r in self.spec.inputs]
+            x = [x[n] for n in names] if set(x) == set(names) else x
+        xs = flat(x)
+        if len(xs) != len(self.spec.inputs) or (isinstance(x, dict) and set(x) != set(self.spec.takes)):
+            raise ShapeError(
+                f"model {self.spec.name!r} is called with {len(xs)} inputs; it takes {len(self.spec.inputs)}"
+            )
+        return xs
 
-def make(spec: LayerSpec, dialect: int, tensors: list[Tensor]) -> Any:
+
+def may_have_weights(spec: LayerSpec) -> bool:
+    """Whether a layer of this class can have weights; an unknown class may."""
+    cls = LAYERS.get(spec.class_name)
+    return cls is None or cls.build is not Layer.build or cls.bind is not Layer.bind
+
+
+def make(spec: LayerSpec, dialect: Version, weights: list[Tensor] | Weights) -> Any:
     """The layer, or the nested Network, of one LayerSpec; a wrapped model is made for its wrapper."""
-    values = [Value(t.shape, constant=t, name=f"{spec.name}/{t.name}") for t in tensors]
-    if spec.model is None:
-        return layers.make(spec.class_name, {**spec.config, "name": spec.name}, dialect, values)
-    network = Network(spec.model, nested(spec.model, tensors))
-    if "layer" not in spec.config:
-        return network
-    return layers.make(spec.class_name, {**spec.config, "name": spec.name, "layer": network}, dialect)
-
-
-def nested(spec: Spec, tensors: list[Tensor]) -> Weights:
-    """A nested model's weights by its layers: by name where the names say so.
-
-    Raises WeightsError where a weight's name belongs to none of its layers.
-    """
-    out: Weights = {}
-    for t in tensors:
-        owner = next((s.name for s in spec.layers if s.name in t.name.split("/")), None)
-        if owner is None:
-            raise WeightsError(f"model {spec.name!r}: weight {t.name!r} belongs to none of its layers")
-        out.setdefault(owner, []).append(t)
-    return out
+    if spec.model is not None and isinstance(weights, dict):
+        network = Network(spec.model, weights, dialect)
+        wraps = "layer" in spec.config
+        config = {**spec.config, "name": spec.name, "layer": network}
+        return layers.make(spec.class_name, config, dialect) if wraps else network
+    values = [Value(t.shape, constant=t, name=f"{spec.name}/{t.name}") for t in weights if isinstance(t, Tensor)]
+    return layers.make(spec.class_name, {**spec.config, "name": spec.name}, dialect, values)
 
 
 def ordered(spec: Spec) -> list[tuple[str, int, Call]]:
@@ -139,6 +164,17 @@ def stateful_batch(spec: Spec) -> int | None:
     first = next(s.config for s in spec.layers if s.name == spec.inputs[0].layer)
     shape = first.get("batch_input_shape") or first.get("batch_shape") or [None]
     return shape[0] if inside(spec) else None
+
+
+def one_sample(spec: Spec) -> dict[str, Shape] | None:
+    """The input shapes of one sample; None where the file leaves one open."""
+    out: dict[str, Shape] = {}
+    for name, shape in input_shapes(spec).items():
+        known = [d for d in (shape or ())[1:] if d is not None]
+        if shape is None or len(known) < len(shape) - 1:
+            return None
+        out[name] = (1, *known)
+    return out
 
 
 def resolved(spec: Spec, given: Mapping[str, Shape]) -> dict[str, Shape]:

@@ -14,8 +14,9 @@ class Version(int):
 
     number: tuple[int, ...]
     tf: bool
+    theano: bool = False  # were the kernels trained on Theano, which turns them around?
 
-    def __new__(cls, version: str | int) -> Self:
+    def __new__(cls, version: str | int, theano: bool = False) -> Self:
         if isinstance(version, cls):
             return version
         text = str(version)
@@ -23,4 +24,5 @@ class Version(int):
         self = super().__new__(cls, max(1, number[0]))
         self.number = number if len(number) > 1 else {1: (1, 2, 2), 2: (2, 15, 0)}.get(self, (3, 15, 1))
         self.tf = self >= 3 or "tf" in text or self.number >= (2, 4)
+        self.theano = theano
         return self

@@ -20,6 +20,7 @@ import sys
 import tarfile
 import threading
 import time
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from tests.bench.table import table  # noqa: E402
 from tests.golden.models import rebuild  # noqa: E402
 from tools.browser import chromium, console  # noqa: E402
 from tools.common import DIST, WEB, copy_if_changed, fail, run, say  # noqa: E402
-from tools.serve import Handler, ThreadingHTTPServer  # noqa: E402
+from tools.serve import Handler  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 BENCH = DIST / "bench"

@@ -49,7 +49,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def chromium_driver() -> Iterator[Chrome]:
-    with chromium("--window-size=1200,900") as driver:
+    with chromium("--window-size=1200,900", "--js-flags=--expose-gc", "--enable-precise-memory-info") as driver:
         yield driver
 
 

@@ -45,8 +45,6 @@ rows = {case.name: case for case in table.cases()}
 def measure(selenium_module_scope):
     """A function of (case, backend): the error in that browser, or the sentence of what went wrong."""
     selenium = selenium_module_scope
-    if selenium.browser == "node":
-        pytest.skip("Node has no WebGL2")
     selenium.load_package(["webkeras", "numpy"])
     selenium.run_js(f"pyodide.globals.set('source', {json.dumps(TABLE.read_text())})")
     selenium.run(SETUP)

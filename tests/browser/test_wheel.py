@@ -5,6 +5,8 @@ from pytest_pyodide import run_in_pyodide
 
 from tools.build import WHEEL
 
+pytestmark = pytest.mark.node
+
 
 @run_in_pyodide(packages=["webkeras"])
 def test_loads_by_name_and_leaves_numpy_alone(selenium):

@@ -36,8 +36,7 @@ def test_every_case_has_a_plan(limits: Limits) -> None:
 
 def test_every_op_has_a_case() -> None:
     used = {n.op for case in cases() for n in case.graph().nodes()}
-    recurrent = {"scan", "lstm", "gru", "simple_rnn"}  # tests/host/test_recurrent.py
-    assert not set(OPS) - used - recurrent
+    assert not set(OPS) - used
 
 
 def test_a_residual_block_is_two_draws() -> None:

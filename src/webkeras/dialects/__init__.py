@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from webkeras.dialects import keras2
+from webkeras.dialects import keras1, keras2, keras3
 from webkeras.errors import ConfigError
 from webkeras.spec import Spec
 from webkeras.text import loads
@@ -18,16 +18,20 @@ def read(text: str, file: str = "model.json", keras_version: str | None = None) 
     data = loads(text, file, ConfigError, "the text of model.to_json()")
     if not isinstance(data, dict) or "class_name" not in data or "config" not in data:
         raise ConfigError(f"{file}: has no 'class_name' and 'config'; expected the text of model.to_json()")
-    version = str(data.get("keras_version") or keras_version or "2")
+    version = str(data.get("keras_version") or keras_version or ("3" if data.get("module") else "2"))
     try:
-        spec: Spec = DIALECTS[dialect(version)](data, version)
-        return spec
+        number = dialect(version)
+        if number not in DIALECTS:
+            raise ConfigError(f"a Keras {version} model; this build reads {' and '.join(map(str, DIALECTS))}")
+        spec: Spec = DIALECTS[number](data, version)
     except ConfigError as e:
         raise ConfigError(f"{file}: {e}") from None
+    except RecursionError:
+        raise ConfigError(f"{file}: models nest too deep to be read") from None
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as e:
-        raise ConfigError(
-            f"{file}: the graph cannot be read ({type(e).__name__}: {e}); expected a Keras {version} model"
-        ) from None
+        what = f"the graph cannot be read ({type(e).__name__}: {' '.join(str(e).split())})"
+        raise ConfigError(f"{file}: {what}; expected a Keras {version} model") from None
+    return spec
 
 
 def dialect(version: str) -> int:
@@ -38,4 +42,4 @@ def dialect(version: str) -> int:
     return max(1, int(major))
 
 
-DIALECTS: dict[int, Any] = {2: keras2.read}
+DIALECTS: dict[int, Any] = {1: keras1.read, 2: keras2.read, 3: keras3.read}

@@ -1,83 +1,78 @@
 """Keras 2.0 to 2.15 (and tf_keras): `inbound_nodes` are lists of [layer, call, tensor, kwargs].
 
-Source: keras/engine/network.py and sequential.py, get_config and from_config
+Source: keras/engine/network.py and sequential.py, functional.py, get_config and from_config
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from webkeras.dialects.reader import Reader, is_ref, without_training
 from webkeras.errors import ConfigError
-from webkeras.spec import Call, LayerSpec, Ref, Spec
+from webkeras.spec import Call, Ref, Spec
 
-MODELS = ("Sequential", "Model", "Functional")
+CONSTANT = "_CONSTANT_VALUE"
 
 
 def read(data: dict[str, Any], version: str) -> Spec:
     """A whole model's JSON -> Spec."""
-    return model(data["class_name"], data["config"], version)
+    return Keras2(version).model(data["class_name"], data["config"])
 
 
-def model(class_name: str, config: Any, version: str) -> Spec:
-    """A model, the outermost or a nested one."""
-    if class_name not in MODELS:
-        raise ConfigError(f"model class {class_name!r}; expected {', '.join(MODELS)}")
-    return (sequential if class_name == "Sequential" else functional)(class_name, config, version)
+class Keras2(Reader):
+    """Keras 2's calls."""
+
+    dialect = 2
+
+    def call(self, node: Any) -> Call:
+        """One inbound node: the tensors in order (one stands alone, several are a list), keywords of the first."""
+        first = _first(node)
+        kwargs = _argument(dict(first[3])) if len(first) > 3 else {}
+        tensors = _tensors(node)
+        if isinstance(tensors, list) and len(tensors) == 1:
+            tensors = tensors[0]
+        kwargs.pop("name", None)
+        return Call([tensors], without_training(kwargs))
 
 
-def layer(row: dict[str, Any], version: str) -> LayerSpec:
-    """One layer of a model's list, without its calls."""
-    class_name, config = row["class_name"], row["config"]
-    if class_name in MODELS:
-        spec = model(class_name, config, version)
-        return LayerSpec(class_name, row.get("name") or spec.name, {}, model=spec)
-    inner = config.get("layer")  # of a wrapper, which may wrap a whole model
-    wraps = isinstance(inner, dict) and inner.get("class_name") in MODELS
-    nested = model(inner["class_name"], inner["config"], version) if wraps else None
-    return LayerSpec(class_name, row.get("name") or config["name"], config, model=nested)
+def is_constant(x: Any) -> bool:
+    """Whether x is ["_CONSTANT_VALUE", -1, value], perhaps with keyword arguments behind."""
+    return isinstance(x, list) and len(x) in (3, 4) and x[0] == CONSTANT
 
 
-def sequential(class_name: str, config: Any, version: str) -> Spec:
-    """A chain; the list of layers stood alone before Keras 2.2.3."""
-    rows, name = (config, "sequential") if isinstance(config, list) else (config["layers"], config["name"])
-    layers = [layer(row, version) for row in rows]
-    if not layers:
-        raise ConfigError(f"Sequential {name!r} has no layers")
-    if layers[0].class_name != "InputLayer":
-        layers.insert(0, implied_input(layers[0]))
-    for before, here in zip([None, *layers], layers, strict=False):
-        here.calls = [Call([Ref(before.name)] if before else [])]
-    return Spec(name, class_name, layers, [Ref(layers[0].name)], [Ref(layers[-1].name)], 2, version)
+def _first(node: Any) -> list[Any]:
+    """The first tensor of a node, however nested."""
+    while not is_ref(node) and not is_constant(node):
+        if not isinstance(node, list | dict) or not node:
+            raise ConfigError(f"inbound node {node!r}; expected [layer, call, tensor]")
+        node = node[sorted(node)[0]] if isinstance(node, dict) else node[0]
+    found: list[Any] = node
+    return found
 
 
-def implied_input(first: LayerSpec) -> LayerSpec:
-    """The InputLayer that a Sequential leaves out: its shape stands in the first layer, or comes with the data."""
-    inside = first.model.layers[0].config if first.model and first.class_name in MODELS else first.config
-    shape = inside.get("batch_input_shape")
-    return LayerSpec("InputLayer", f"{first.name}_input", {"name": f"{first.name}_input", "batch_input_shape": shape})
+def _tensors(node: Any) -> Any:
+    """The first argument of a call: tensors in lists and dicts, numbers among them."""
+    if is_constant(node):
+        return node[2]
+    if is_ref(node):
+        return Ref(*node[:3])
+    if isinstance(node, dict):
+        return {k: _tensors(v) for k, v in node.items()}
+    if isinstance(node, list):
+        return [_tensors(v) for v in node]
+    raise ConfigError(f"{node!r} stands in an inbound node; expected [layer, call, tensor]")
 
 
-def functional(class_name: str, config: dict[str, Any], version: str) -> Spec:
-    """A graph."""
-    layers = []
-    for row in config["layers"]:
-        here = layer(row, version)
-        fed = [Call([])] if here.class_name == "InputLayer" else []
-        here.calls = [call(node) for node in row["inbound_nodes"]] or fed
-        layers.append(here)
-    inputs, outputs = ([Ref(*r) for r in rows(config[k])] for k in ("input_layers", "output_layers"))
-    return Spec(config["name"], class_name, layers, inputs, outputs, 2, version)
-
-
-def call(node: list[Any]) -> Call:
-    """One inbound node: the tensors in order, and the keyword arguments of the first."""
-    kwargs = dict(node[0][3]) if node and len(node[0]) > 3 else {}
-    tensors = [Ref(*entry[:3]) for entry in node]
-    return Call(tensors if len(tensors) == 1 else [tensors], kwargs)
-
-
-def rows(x: Any) -> list[Any]:
-    """Input or output layers as a list: one stands unwrapped, several may stand in a dict, or in lists of lists."""
+def _argument(x: Any) -> Any:
+    """A keyword argument: tensors are [layer, call, tensor], slices and Ellipsis are dicts."""
+    if is_ref(x) and len(x) == 3:
+        return Ref(*x)
+    if isinstance(x, list):
+        return [_argument(v) for v in x]
     if isinstance(x, dict):
-        return [r for v in x.values() for r in rows(v)]
-    return [x] if x and isinstance(x[0], str) else [r for v in x for r in rows(v)]
+        if set(x) == {"start", "stop", "step"}:
+            return slice(x["start"], x["stop"], x["step"])
+        if x.get("class_name") == "__ellipsis__" or x.get("type") == "ellipsis":
+            return ...
+        return {k: _argument(v) for k, v in x.items()}
+    return x

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from webkeras import ops
-from webkeras.errors import ConfigError
-from webkeras.graph import value
+from webkeras.errors import ConfigError, ShapeError
 from webkeras.layers.base import LAYERS, Layer, key, layer
 from webkeras.layers.read import anything, optional
 from webkeras.shapes import Shape
@@ -134,6 +133,8 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
 def glu(x: Any) -> Any:
     """The first half of the last axis, times the sigmoid of the second."""
     *rest, c = x.shape
+    if c % 2:
+        raise ShapeError(f"glu of {tuple(x.shape)}: the last axis has no two halves; expected an even number")
     zeros, ones = (0,) * len(rest), (1,) * len(x.shape)
     halves = [ops.slice_(x, begin=(*zeros, begin), end=(*rest, begin + c // 2), step=ones) for begin in (0, c // 2)]
     return ops.multiply(halves[0], ops.sigmoid(halves[1]))
@@ -149,7 +150,7 @@ def sparsemax(x: Any) -> Any:
     """
     *rest, c = x.shape
     own, other = ops.reshape(x, shape=(*rest, c, 1)), ops.reshape(x, shape=(*rest, 1, c))
-    earlier = value([[float(j <= i) for j in range(c)] for i in range(c)])  # equal elements go by their place
+    earlier = [[float(j <= i) for j in range(c)] for i in range(c)]  # equal elements go by their place
     above = ops.maximum(ops.less(own, other), ops.multiply(ops.equal(own, other), earlier))
     here, last = (len(rest),), (len(rest) + 1,)
     place, s = (ops.reduce(y, fn="sum", axes=last) for y in (above, ops.multiply(above, other)))
@@ -301,6 +302,12 @@ class ThresholdedReLU(ActivationLayer):
         return ops.where(ops.less(self.theta, x), x, 0.0)
 
 
+def of_sample(layer: Layer, x: Shape) -> Shape:
+    """The shape of a sample, with 1 where the layer's first weight in the file has 1."""
+    found = tuple(layer.arrays[0].shape) if layer.arrays else x[1:]
+    return tuple(1 if f == 1 else n for f, n in zip(found, x[1:], strict=True)) if len(found) == len(x) - 1 else x[1:]
+
+
 @layer("PReLU")
 class PReLU(ActivationLayer):
     """x, or alpha * x where x is negative; alpha has the shape of a sample, 1 on the shared axes.
@@ -312,6 +319,8 @@ class PReLU(ActivationLayer):
 
     def build(self, x: Shape) -> dict[str, Shape]:
         shared = positive(self.shared_axes, len(x)) if self.shared_axes else ()
+        if self.dialect == 1:  # which does not save shared_axes
+            return {"alpha": of_sample(self, x)}
         return {"alpha": tuple(1 if i in shared else n for i, n in enumerate(x) if i)}
 
     def call(self, x: Any) -> Any:

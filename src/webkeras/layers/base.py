@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -18,6 +19,8 @@ IGNORED = frozenset(
     "renorm renorm_clipping renorm_momentum fused virtual_batch_size adjustment synchronized".split()
 )
 TRAINING = ("_initializer", "_regularizer", "_constraint")  # how keys end that matter in training only
+#: The same in Keras 1, and sizes that the input tells.
+KERAS1 = re.compile(r"(\w+_)?init|dropout|input_dim|input_length|output_dtype")
 
 Spelling = str | tuple[str, ...]
 
@@ -103,6 +106,7 @@ class Layer:
     mask: ClassVar[str] = "stop"
     training: ClassVar[tuple[str, ...]] = ()
     rank: ClassVar[int] = 0
+    leading: ClassVar[tuple[str, ...]] = ("batch",)  # what stands before the spatial axes
 
     def __init__(self, config: Mapping[str, Any], dialect: int = 3, arrays: Sequence[Any] = ()) -> None:
         self.name, self.dialect, self.arrays = str(config.get("name", "")), dialect, list(arrays)
@@ -116,7 +120,8 @@ class Layer:
                 raise ConfigError(f"{self}: config has no {e} (Keras {dialect} dialect)") from None
             except (TypeError, ValueError, ConfigError) as e:
                 raise ConfigError(f"{self}: config key {k.name!r}: {e}") from None
-        if unknown := sorted(k for k in set(config) - known if not k.endswith(TRAINING)):
+        known.update(k for k in config if k.endswith(TRAINING) or (dialect == 1 and KERAS1.fullmatch(k)))
+        if unknown := sorted(set(config) - known):
             raise ConfigError(f"{self}: config key {unknown[0]!r} is read by nobody (Keras {dialect} dialect)")
 
     @classmethod
@@ -158,12 +163,20 @@ class Layer:
             kwargs["mask"] = mask
         try:
             with recording(str(self)):
+                if self.rank:
+                    self.check_axes(xs[0][0] if isinstance(xs[0], list) else xs[0])
                 self.bind(*xs)
                 y = self.call(*xs, **kwargs)
                 out = None if self.mask == "stop" or not xs else self.compute_mask(xs[0], mask)
         except ShapeError as e:
             raise ShapeError(str(e) if str(e).startswith(str(self)) else f"{self}: {e}") from None
         return masked(y, out)
+
+    def check_axes(self, x: Any) -> None:
+        """ShapeError where the input has more or fewer axes than the layer's rank says."""
+        wanted = [*self.leading, *["space"] * self.rank, "channels"]
+        if len(x.shape) != len(wanted):
+            raise ShapeError(f"the input is {tuple(x.shape)}; expected {len(wanted)} axes: {', '.join(wanted)}")
 
     def bind(self, *xs: Any) -> None:
         """Give every weight its name; WeightsError when count or shape differ from what config and input make."""

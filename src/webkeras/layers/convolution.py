@@ -6,14 +6,16 @@ is one line; what the ranks share is said once.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import reduce
+from typing import Any, ClassVar
 
 from webkeras import ops
 from webkeras.layers.activation import activation
 from webkeras.layers.base import Layer, Spelling, key, layer
-from webkeras.layers.layout import channels_last
+from webkeras.layers.layout import channels_last, flip
 from webkeras.layers.read import boolean, data_format, one_of, optional, whole, wholes
-from webkeras.shapes import Shape, padding, transposed
+from webkeras.shapes import Pads, Shape, padding, transposed
+from webkeras.version import Version
 
 KERNEL: dict[int, Spelling] = {
     1: "filter_length",
@@ -26,6 +28,8 @@ STRIDES: dict[int, Spelling] = {1: "subsample_length", 2: "subsample", 3: "subsa
 class Window(Layer):
     """What every layer with a window shares: its size, strides, dilation, padding, and where the channels are."""
 
+    convolves: ClassVar[bool] = True  # Theano turned kernels around
+
     kernel_size = key(wholes, ranked=True, keras1=KERNEL)
     strides = key(wholes, 1, ranked=True, keras1=STRIDES)
     padding = key(one_of("valid", "same"), "valid", keras1="border_mode")
@@ -34,6 +38,24 @@ class Window(Layer):
     use_bias = key(boolean, True, keras1="bias")
     activation = activation()
 
+    def canonical(self, arrays: list[Any]) -> list[Any]:
+        return [self.kernel_of(a) if len(a.shape) > 1 else a for a in arrays]
+
+    def kernel_of(self, a: Any) -> Any:
+        """A kernel (kh, kw, in, out) of one that Keras 1, or Keras on Theano, laid out in another way.
+
+        Source: Keras 2.3, keras/engine/saving.py:preprocess_weights_for_loading
+        """
+        if self.dialect == 1 and self.rank == 1:
+            size, one, c, f = a.shape
+            if (size, one, f) == (*self.kernel_size, 1, self.filters):
+                a = ops.reshape(a, shape=(size, c, f))
+            else:  # until 1.0: (out, in, k, 1)
+                a = ops.transpose(ops.reshape(a, shape=(size, one, c)), perm=(2, 1, 0))
+        elif self.dialect == 1 and self.data_format == "channels_first":
+            a = ops.transpose(a, perm=(*range(2, self.rank + 2), 1, 0))
+        return reduce(flip, range(self.rank), a) if self.convolves and Version(self.dialect).theano else a
+
     def channels(self, x: Shape) -> int:
         """The number of input channels."""
         return x[-1] if self.data_format == "channels_last" else x[1]
@@ -41,8 +63,14 @@ class Window(Layer):
     def convolve(self, x: Any, kernel: Any, groups: int = 1) -> Any:
         """Convolution with this layer's window."""
         size = kernel.shape[: self.rank]
-        pads = padding(self.padding, x.shape[1:-1], size, self.strides, self.dilation_rate)
+        pads = self.pads(x.shape[1:-1], size, self.strides, self.dilation_rate)
         return ops.conv(x, kernel, strides=self.strides, pads=pads, dilation=self.dilation_rate, groups=groups)
+
+    def pads(self, shape: Shape, kernel: Shape, strides: Shape, dilation: Shape, mode: str = "") -> Pads:
+        """This layer's padding (or another) of these sizes."""
+        mode = mode or self.padding
+        theano = mode == "same" and Version(self.dialect).theano
+        return padding("half" if theano else mode, shape, kernel, strides, dilation)
 
     def depthwise(self, x: Any, kernel: Any) -> Any:
         """One convolution per channel: a kernel (kh, kw, c, m) in c groups."""
@@ -72,7 +100,7 @@ class Conv(Window):
         return self.finish(self.convolve(x, self.kernel, self.groups))
 
 
-@layer("Conv1D", "Convolution1D")
+@layer("Conv1D", "Convolution1D", "AtrousConvolution1D")
 class Conv1D(Conv):
     """Over time, x (n, t, c); padding may also be "causal": no output sees what comes after it."""
 
@@ -80,7 +108,7 @@ class Conv1D(Conv):
     padding = key(one_of("valid", "same", "causal"), "valid", keras1="border_mode")
 
 
-@layer("Conv2D", "Convolution2D")
+@layer("Conv2D", "Convolution2D", "AtrousConvolution2D")
 class Conv2D(Conv):
     """Over an image, x (n, h, w, c)."""
 
@@ -146,6 +174,7 @@ class DepthwiseConv(Window):
     Source: keras/src/layers/convolutional/base_depthwise_conv.py
     """
 
+    convolves = False
     groups = key(one_of(1), 1)
     depth_multiplier = key(whole, 1)
 
@@ -179,6 +208,7 @@ class SeparableConv(Window):
     """
 
     filters = key(whole, keras1="nb_filter")
+    convolves = False
     groups = key(one_of(1), 1)
     depth_multiplier = key(whole, 1)
 

@@ -25,7 +25,7 @@ class InputLayer(Layer):
         return x
 
 
-@layer("Dense")
+@layer("Dense", "TimeDistributedDense")
 class Dense(Layer):
     """x @ kernel + bias over the last axis, then the activation.
 

@@ -20,7 +20,7 @@ def _cubic(b: float, c: float) -> Callable[[float], float]:
 
     def kernel(x: float) -> float:
         if x < 1:
-            return ((12 - 9 * b - 6 * c) * x**3 + (18 * b + 12 * c - 18) * x**2 + 6 - 2 * b) / 6
+            return ((12 - 9 * b - 6 * c) * x**3 + (12 * b + 6 * c - 18) * x**2 + 6 - 2 * b) / 6
         if x < 2:
             return ((-b - 6 * c) * x**3 + (6 * b + 30 * c) * x**2 - (12 * b + 48 * c) * x + 8 * b + 24 * c) / 6
         return 0.0
@@ -80,6 +80,7 @@ def interpolate(x: Any, target: Shape, mode: str, antialias: bool = False) -> An
     for axis, m in enumerate(target, start=1):
         n, before, after = x.shape[axis], x.shape[:axis], x.shape[axis + 1 :]
         if n != m:
-            rows = ops.reshape(x, shape=(size(before), n, size(after)))
-            x = ops.reshape(ops.matmul(value(matrix(n, m, mode, antialias)), rows), shape=(*before, m, *after))
+            rows = ops.transpose(ops.reshape(x, shape=(size(before), n, size(after))), perm=(0, 2, 1))
+            columns = value([list(c) for c in zip(*matrix(n, m, mode, antialias), strict=True)])
+            x = ops.reshape(ops.transpose(ops.matmul(rows, columns), perm=(0, 2, 1)), shape=(*before, m, *after))
     return x

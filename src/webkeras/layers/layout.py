@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 from webkeras import ops
+from webkeras.graph import Value
 
 
 def to_last(x: Any) -> Any:
@@ -17,6 +18,16 @@ def to_last(x: Any) -> Any:
 def to_first(x: Any) -> Any:
     """(n, ..., c) -> (n, c, ...)"""
     return ops.transpose(x, perm=(0, len(x.shape) - 1, *range(1, len(x.shape) - 1)))
+
+
+def flip(x: Any, axis: int = 1) -> Any:
+    """x backwards on one axis; flipping twice is nothing."""
+    begin, end, step = [0] * len(x.shape), list(x.shape), [1] * len(x.shape)
+    begin[axis], end[axis], step[axis] = x.shape[axis] - 1, -1, -1
+    cuts = {"begin": tuple(begin), "end": tuple(end), "step": tuple(step)}
+    if isinstance(x, Value) and x.node and x.node.op == "slice" and x.node.attrs == cuts:
+        return x.node.inputs[0]
+    return ops.slice_(x, **cuts)
 
 
 def channels_last(call: Callable[..., Any]) -> Callable[..., Any]:

@@ -28,6 +28,9 @@ class LocallyConnected(Window):
     filters = key(whole, keras1="nb_filter")
     implementation = key(one_of(1, 2, 3), 1)
 
+    def canonical(self, arrays: list[Any]) -> list[Any]:
+        return arrays
+
     def sizes(self, x: Shape) -> tuple[Shape, Shape, int]:
         """Spatial sizes of input and output, and the channels."""
         last = self.data_format == "channels_last"
@@ -47,12 +50,16 @@ class LocallyConnected(Window):
         return {"kernel": kernel} | ({"bias": (*out, f)} if self.use_bias else {})
 
     def reached(self, inner: Shape, out: Shape) -> list[tuple[int, int]]:
-        """Places of the output with the places of the input that they see, as row-major numbers, in order."""
-        pads = padding(self.padding, inner, self.kernel_size, self.strides, (1,) * self.rank)
+        """Places of the output with the places of the input that they see, as row-major numbers, in order.
+
+        With "same", a window is centred on its stride's place, unlike a convolution's.
+        Source: Keras 2.15, keras/utils/conv_utils.py:conv_connected_inputs
+        """
+        before = [k // 2 if self.padding == "same" else 0 for k in self.kernel_size]
         pairs = []
         for o, at in enumerate(product(*map(range, out))):
             for tap in product(*map(range, self.kernel_size)):
-                i = [a * s - lo + t for a, s, (lo, _), t in zip(at, self.strides, pads, tap, strict=True)]
+                i = [a * s - lo + t for a, s, lo, t in zip(at, self.strides, before, tap, strict=True)]
                 if all(0 <= a < n for a, n in zip(i, inner, strict=True)):
                     number = 0
                     for a, n in zip(i, inner, strict=True):
@@ -71,7 +78,11 @@ class LocallyConnected(Window):
             matrix = self.masked(inner, out, c) if self.implementation == 2 else self.gathered(inner, out, c)
             rows = ops.reshape(x, shape=(x.shape[0], size(inner) * c))
             y = ops.matmul(rows, ops.reshape(matrix, shape=(size(inner) * c, size(out) * f)))
-        return self.finish(ops.reshape(y, shape=(x.shape[0], *out, f)))
+        y = ops.reshape(y, shape=(x.shape[0], *out, f))
+        if self.use_bias and not last:  # Keras reshapes it to (filters, h', w'), and does not move its axes
+            moved = ops.transpose(ops.reshape(self.bias, shape=(f, *out)), perm=(*range(1, self.rank + 1), 0))
+            return self.activation(y + moved)
+        return self.finish(y)
 
     def patchwise(self, x: Any, out: Shape, c: int) -> Any:
         """Every window as a row, times the kernel of its place."""

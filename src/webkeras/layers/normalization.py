@@ -8,7 +8,7 @@ from typing import Any
 from webkeras import ops
 from webkeras.errors import ConfigError, ShapeError
 from webkeras.layers.base import Layer, key, layer, make
-from webkeras.layers.read import anything, boolean, whole
+from webkeras.layers.read import anything, boolean, one_of, whole
 from webkeras.shapes import Shape
 from webkeras.shapes import axes as positive
 
@@ -33,6 +33,7 @@ class BatchNormalization(Layer):
     epsilon = key(float, 1e-3)
     center = key(boolean, True)
     scale = key(boolean, True)
+    mode = key(one_of(0, 1, 2), 0)  # of Keras 1: 1 normalises every sample, 2 every batch; neither uses the statistics
 
     def build(self, x: Shape) -> dict[str, Shape]:
         axes = positive(self.axis, len(x))
@@ -42,6 +43,8 @@ class BatchNormalization(Layer):
         return dict.fromkeys(names, c)
 
     def call(self, x: Any) -> Any:
+        if self.mode:
+            return self.normalized(x)
         scale = ops.rsqrt(self.moving_variance + self.epsilon)
         if self.scale:
             scale = scale * self.gamma
@@ -50,6 +53,20 @@ class BatchNormalization(Layer):
             shift = shift + self.beta
         axes, ndim = positive(self.axis, len(x.shape)), len(x.shape)
         return x * along(scale, axes, ndim) + along(shift, axes, ndim)
+
+    def normalized(self, x: Any) -> Any:
+        """Keras 1's modes 1 and 2: with the mean and variance of what is at hand.
+
+        Source: Keras 1.2.2, keras/layers/normalization.py
+        """
+        ndim = len(x.shape)
+        axes = positive(self.axis, ndim)
+        over = (ndim - 1,) if self.mode == 1 else tuple(i for i in range(ndim) if i not in axes)
+        d = ops.subtract(x, ops.mean(x, axes=over))
+        std = ops.sqrt(ops.add(ops.mean(ops.multiply(d, d), axes=over), self.epsilon))
+        y = ops.divide(d, ops.add(std, self.epsilon) if self.mode == 1 else std)
+        axes = (ndim - 1,) if self.mode == 1 else axes
+        return y * along(self.gamma, axes, ndim) + along(self.beta, axes, ndim)
 
 
 @layer("LayerNormalization")
@@ -174,6 +191,12 @@ class SpectralNormalization(Layer):
         inner = self.layer.build(x)
         kernel = next(iter(inner.values()))
         return {**inner, "vector_u": (1, kernel[-1])}
+
+    def canonical(self, arrays: list[Any]) -> list[Any]:
+        """vector_u last: Keras 3 counts it with the kernel, before the bias."""
+        if len(arrays) == 3 and len(arrays[1].shape) == 2:
+            return [arrays[0], arrays[2], arrays[1]]
+        return arrays
 
     def call(self, x: Any) -> Any:
         for name in self.layer.build(x.shape):

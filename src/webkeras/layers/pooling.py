@@ -12,6 +12,7 @@ from webkeras.layers.base import Layer, key, layer
 from webkeras.layers.layout import channels_last
 from webkeras.layers.read import boolean, data_format, one_of, optional, wholes
 from webkeras.shapes import padding
+from webkeras.version import Version
 
 
 def reduced(x: Any, fn: str, axes: tuple[int, ...]) -> Any:
@@ -35,7 +36,8 @@ class Pooling(Layer):
     @channels_last
     def call(self, x: Any) -> Any:
         strides = self.strides or self.pool_size
-        pads = padding(self.padding, x.shape[1:-1], self.pool_size, strides, (1,) * self.rank)
+        theano = self.padding == "same" and self.rank < 3 and Version(self.dialect).theano
+        pads = padding("pool" if theano else self.padding, x.shape[1:-1], self.pool_size, strides, (1,) * self.rank)
         return ops.pool(x, fn=self.fn, window_=self.pool_size, strides=strides, pads=pads)
 
 

@@ -14,6 +14,7 @@ from webkeras.errors import ConfigError, ShapeError, WeightsError
 from webkeras.graph import Literal, Value, keep, recall
 from webkeras.layers.activation import activation
 from webkeras.layers.base import Layer, key, layer, make
+from webkeras.layers.layout import flip
 from webkeras.layers.read import boolean, one_of, whole
 from webkeras.lazy import np
 from webkeras.shapes import Shape, size
@@ -41,16 +42,6 @@ def zeros(like: Any, shape: Shape) -> Any:
     if isinstance(like, Value):
         return Value(shape, constant=Literal(shape, (0.0,) * size(shape)))
     return np.zeros(shape, "float32")
-
-
-def flip(x: Any, axis: int = 1) -> Any:
-    """x backwards on one axis; flipping twice is nothing."""
-    begin, end, step = [0] * len(x.shape), list(x.shape), [1] * len(x.shape)
-    begin[axis], end[axis], step[axis] = x.shape[axis] - 1, -1, -1
-    cuts = {"begin": tuple(begin), "end": tuple(end), "step": tuple(step)}
-    if isinstance(x, Value) and x.node and x.node.op == "slice" and x.node.attrs == cuts:
-        return x.node.inputs[0]
-    return ops.slice_(x, **cuts)
 
 
 def at(x: Any, t: int) -> Any:
@@ -270,27 +261,38 @@ class Recurrent(Cell):
     def call(self, x: Any, *states: Any, initial_state: Any = None, mask: Any = None, **rest: Any) -> Any:
         absent(self, rest)
         x, *given = flat([x, states, initial_state])
+        x, given = self.entering(x), [self.entering_state(s) for s in given]
         mask = mask[0] if isinstance(mask, list) else mask
-        if self.time_major:
-            x = swapped(x)
-            mask = None if mask is None else ops.transpose(mask, perm=(1, 0))
-        shapes = [(x.shape[0], *s) for s in self.states(tuple(x.shape))]
-        before = self.before(x, given, shapes)
+        mask = ops.transpose(mask, perm=(1, 0)) if mask is not None and self.time_major else mask
         zero = self.zero_output_for_mask
+        before = self.before(x, given, [(x.shape[0], *s) for s in self.states(tuple(x.shape))])
         ys, after = self.run(x, before, mask, self.go_backwards, zero)
         if mask is not None and not zero and (given or self.stateful) and self.forgetful():
-            ys = ops.where(self.begun(mask), ys, 0.0)
+            ys = ops.where(self.begun(mask, len(ys.shape)), ys, 0.0)
         if self.stateful and isinstance(x, Value):
             keep(self, after)
-        y = self.given_out(ys)
-        return [y, *after] if self.return_state else y
+        y = self.leaving(flip(ys) if self.go_backwards else ys) if self.return_sequences else self.last(ys)
+        return [y, *map(self.leaving_state, after)] if self.return_state else y
 
-    def given_out(self, ys: Any) -> Any:
-        """Of the outputs in the order of the input: all in the order they were made, or the last."""
-        if not self.return_sequences:
-            return at(ys, 0 if self.go_backwards else ys.shape[1] - 1)
-        ys = flip(ys) if self.go_backwards else ys
-        return swapped(ys) if self.time_major else ys
+    def last(self, ys: Any) -> Any:
+        """What was given out last, of outputs in the order of the input."""
+        return self.leaving_state(at(ys, 0 if self.go_backwards else ys.shape[1] - 1))
+
+    def entering(self, x: Any) -> Any:
+        """The input as (n, t, ..., c)."""
+        return swapped(x) if self.time_major else x
+
+    def leaving(self, y: Any) -> Any:
+        """Outputs (n, t, ..., c) as the file has them."""
+        return swapped(y) if self.time_major else y
+
+    def entering_state(self, x: Any) -> Any:
+        """A state as (n, ..., c)."""
+        return x
+
+    def leaving_state(self, y: Any) -> Any:
+        """A state or output (n, ..., c) as the file has it."""
+        return y
 
     def before(self, x: Any, given: list[Any], shapes: list[Shape]) -> list[Any]:
         """The states before the first step: given, kept from the last run, or zeros."""
@@ -303,15 +305,15 @@ class Recurrent(Cell):
         """Is 0 given out before the first step that is not masked? Before tf.keras, and on JAX, the first state is."""
         return self.dialect == 2 and Version(self.dialect).tf
 
-    def begun(self, mask: Any) -> Any:
-        """(n, t, 1, ...): 1 from the first step on that is not masked."""
+    def begun(self, mask: Any, rank: int) -> Any:
+        """(n, t, 1, ...), of `rank` axes: 1 from the first step on that is not masked."""
 
         def step(states: list[Any], xs: list[Any]) -> tuple[list[Any], list[Any]]:
             y = ops.maximum(states[0], xs[0])
             return [y], [y]
 
         _, (ys,) = ops.scan(step, [zeros(mask, (mask.shape[0],))], [mask], reverse=self.go_backwards)
-        return ops.reshape(ys, shape=(*ys.shape, *(1,) * len(self.states((0, 0, 0, 0, 0, 0))[0])))
+        return ops.reshape(ys, shape=(*ys.shape, *(1,) * (rank - 2)))
 
     def compute_mask(self, x: Any, mask: Any) -> Any:
         mask = mask[0] if isinstance(mask, list) else mask

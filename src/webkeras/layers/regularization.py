@@ -7,16 +7,6 @@ from typing import Any
 from webkeras.layers.base import Layer, layer
 
 
-@layer(
-    "Dropout",
-    "AlphaDropout",
-    "GaussianDropout",
-    "GaussianNoise",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
-    "ActivityRegularization",
-)
 class Noise(Layer):
     """x, mask and all."""
 
@@ -27,29 +17,6 @@ class Noise(Layer):
         return x
 
 
-@layer(
-    "RandomBrightness",
-    "RandomColorDegeneration",
-    "RandomColorJitter",
-    "RandomContrast",
-    "RandomElasticTransform",
-    "RandomErasing",
-    "RandomFlip",
-    "RandomGaussianBlur",
-    "RandomGrayscale",
-    "RandomHeight",
-    "RandomHue",
-    "RandomInvert",
-    "RandomPerspective",
-    "RandomPosterization",
-    "RandomRotation",
-    "RandomSaturation",
-    "RandomSharpness",
-    "RandomShear",
-    "RandomTranslation",
-    "RandomWidth",
-    "RandomZoom",
-)
 class Augmentation(Layer):
     """x: images are changed in training only."""
 
@@ -61,3 +28,16 @@ class Augmentation(Layer):
 
     def call(self, x: Any) -> Any:
         return x
+
+
+NAMES = {
+    Noise: "Dropout AlphaDropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D SpatialDropout3D "
+    "ActivityRegularization",
+    Augmentation: "RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomElasticTransform "
+    "RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective "
+    "RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth "
+    "RandomZoom",
+}
+for base, names in NAMES.items():
+    for name in names.split():  # a class each, so that messages have Keras' names
+        layer(name)(type(name, (base,), {"__doc__": base.__doc__}))

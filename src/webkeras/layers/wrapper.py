@@ -8,8 +8,9 @@ from webkeras import ops
 from webkeras.errors import ShapeError, WeightsError
 from webkeras.graph import Value
 from webkeras.layers.base import Layer, key, layer
+from webkeras.layers.layout import flip
 from webkeras.layers.read import one_of
-from webkeras.layers.recurrent import Recurrent, absent, child, flat, flip
+from webkeras.layers.recurrent import Recurrent, absent, child, flat
 from webkeras.version import Version
 
 

@@ -81,11 +81,17 @@ def simple_rnn_step(recurrent: Any, *, activation: Function) -> Step:
     return step
 
 
-def lstm_step(recurrent: Any, *, activation: Function, recurrent_activation: Function) -> Step:
-    """One step of `lstm`."""
+def lstm_step(
+    recurrent: Any,
+    *,
+    activation: Function,
+    recurrent_activation: Function,
+    product: Callable[[Any, Any], Any] = matmul,
+) -> Step:
+    """One step of `lstm`; with another product of state and recurrent kernel, of its convolutional sisters."""
 
     def step(states: list[Any], xs: list[Any]) -> tuple[list[Any], Any]:
-        z = add(xs[0], matmul(states[0], recurrent))
+        z = add(xs[0], product(states[0], recurrent))
         i, f, o = (recurrent_activation(gate(z, k, 4)) for k in (0, 1, 3))
         c = add(multiply(f, states[1]), multiply(i, activation(gate(z, 2, 4))))
         h = multiply(o, activation(c))

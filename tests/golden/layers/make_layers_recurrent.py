@@ -186,9 +186,12 @@ def distributed():
     }
 
 
+# Keras 2.1.2 saves cells without their config, and cannot read such files itself: there is nothing to be true to.
 TABLES = {"SimpleRNN": lambda: recurrent("SimpleRNN"), "LSTM": lambda: recurrent("LSTM"), "GRU": lambda: recurrent("GRU"), "RNN": cells,
           "Bidirectional": bidirectional, "TimeDistributed": distributed}
 TABLES.update({"ConvLSTM{}D".format(rank): lambda rank=rank: conv_lstm(rank) for rank in (1, 2, 3) if hasattr(L, "ConvLSTM{}D".format(rank))})
+if not NEW:
+    del TABLES["RNN"]
 
 
 def variables(model):

@@ -75,7 +75,7 @@ def _ours(e: Exception, planned: Plan) -> Exception:
         source = next(s.source for s in [*planned.prepare, *planned.steps] if s.source.text == text)
         return ShaderError(glsl.explain(e.message, source))  # type: ignore[attr-defined]
     if name == "DeviceLost":
-        return DeviceLost("webgl2: the GPU context was lost; load the model again")
+        return DeviceLost("webgl2: the GPU context was lost; predict again once it is restored")
     return BackendError(f"webgl2: {_words(e)}")
 
 
@@ -118,9 +118,8 @@ class WebGL2Executable:
         return _dict(self._guard(lambda: self.runner.read(self.exe)))
 
     async def run_async(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        self._guard(lambda: self.runner.run(self.exe, self._feed(feeds)))
         try:
-            return _dict(await self.runner.readAsync(self.exe))
+            return _dict(await self.runner.predict(self.exe, self._feed(feeds)))
         except Exception as e:
             raise _ours(e, self.plan) from None
 
@@ -158,7 +157,7 @@ class WebGL2:
 
     def __init__(self) -> None:
         limits = runner().limits()
-        self.limits = Limits(limits.max_size, limits.lanes, limits.samplers)
+        self.limits = Limits(limits.max_size, limits.lanes, limits.samplers, limits.half)
 
     def prepare(self, graph: Graph) -> WebGL2Executable:
         executable = WebGL2Executable(plan(graph, self.limits))

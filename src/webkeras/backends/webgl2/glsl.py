@@ -47,25 +47,49 @@ def assemble(name: str, defines: Mapping[str, str | int]) -> Source:
 
     Raises ShaderError when an included file is not there.
     """
+    return _assembled(name, tuple(defines.items()))
+
+
+@cache
+def _assembled(name: str, defines: tuple[tuple[str, str | int], ...]) -> Source:
     files = ["the defines"]
+    words = {w for _, v in defines for w in re.findall(r"\w+", str(v))}
 
     def include(file: str) -> list[str]:
         files.append(file)
         me, lines = len(files) - 1, [f"#line 1 {len(files) - 1}"]
         try:
-            text = read(file)
+            text = _bare(file)
         except OSError:
             raise ShaderError(f"{name}: shader file {file!r} is not there; expected one of {names()}") from None
-        for i, line in enumerate(text.splitlines(), 1):
-            if match := re.match(r'#include "(.+)"', line):
-                if match[1] not in files:
-                    lines += [*include(match[1]), f"#line {i + 1} {me}"]
+        for i, line in enumerate(_needed(text, words) if file == "scalars.glsl" else text, 1):
+            if line.startswith("#include"):
+                included = line.split('"')[1]
+                if included not in files:
+                    lines += [*include(included), f"#line {i + 1} {me}"]
             else:
                 lines.append(line)
         return lines
 
-    head = ["#version 300 es", *(f"#define {k} {v}".rstrip() for k, v in defines.items())]
+    head = ["#version 300 es", *(f"#define {k} {v}".rstrip() for k, v in defines)]
     return Source("\n".join([*head, *include(name)]) + "\n", tuple(files))
+
+
+@cache
+def _bare(file: str) -> tuple[str, ...]:
+    """The lines of a shader file without its comments, which people read and drivers need not."""
+    return tuple(line.split("//")[0].rstrip() for line in read(file).splitlines())
+
+
+def _needed(text: tuple[str, ...], words: set[str]) -> list[str]:
+    """The lines of a file of functions, those left empty that are part of a function nobody calls."""
+    starts = [i for i, line in enumerate(text) if re.match(r"\w+ \w+\(", line)]
+    needed: set[int] = set()
+    for a, b in reversed([*zip(starts, [*starts[1:], len(text)], strict=True)]):  # a function calls those above it
+        if text[a].split("(")[0].split()[1] in words:
+            needed.update(range(a, b))
+            words = words | set(re.findall(r"\w+", " ".join(text[a:b])))
+    return [line if i in needed else "" for i, line in enumerate(text)]
 
 
 def explain(log: str, source: Source) -> str:

@@ -8,13 +8,16 @@ from webkeras import ops
 from webkeras.backends.webgl2 import movement
 from webkeras.backends.webgl2.epilogue import epilogue
 from webkeras.backends.webgl2.layout import Tile, lanes
+from webkeras.backends.webgl2.recurrent import recurrent, scan
+from webkeras.backends.webgl2.winograd import pays, winograd
 from webkeras.errors import BackendError
 from webkeras.graph import Node, Value
 from webkeras.shapes import Shape, size
 
 EPILOGUES = frozenset({"conv", "conv_transpose", "matmul", "pool", "reduce"})
-NATIVE = frozenset({"softmax", "log_softmax"})
+NATIVE = frozenset({"softmax", "log_softmax", "simple_rnn", "lstm", "gru"})
 WIDEST = 7  # kernels wider than this are not unrolled
+ENOUGH = 4096  # fragments that keep a GPU busy
 
 
 def draw(
@@ -45,7 +48,7 @@ def map_(planner: Any, node: Node) -> None:
 def map_in(planner: Any, node: Node, layout: Tile) -> bool:
     """A map made directly in another layout of its elements, where all it reads can be read so; constants are."""
     fits = all(v.size in (1, node.out.size) or v.size == v.shape[-1] == layout.c for v in node.inputs)
-    if fits and not layout.fold:
+    if fits:
         draw(planner, "map.glsl", node, layout, {}, {"out_c4": layout.c4})
         return True
     return False
@@ -72,11 +75,12 @@ def windows(planner: Any, node: Node, kernel: Shape, layout: Tile) -> tuple[dict
         "out_c4": layout.c4,
     }
     kw, n = kernel[-1], layout.lanes
-    unrolled = a["strides"][-1] == dilation[-1] == 1 and kw <= WIDEST and planner.tile(x).lanes == n
-    window = n + kw - 1 if unrolled else n
+    stride, same = a["strides"][-1], planner.tile(x).lanes == n
+    unrolled = dilation[-1] == 1 and same and (stride == 1 or (stride == 2 and kw > 1)) and kw <= WIDEST
+    window = (n - 1) * stride + kw if unrolled else n
     defines: dict[str, str | int] = {"WINDOW": window, "EACH_PIXEL": f"EACH_{window}"}
     if unrolled:
-        defines |= {"KW": kw, "PAD": a["pads"][-1][0], "EACH_TAP": f"EACH_{kw}"}
+        defines |= {"KW": kw, "PAD": a["pads"][-1][0], "STRIDE": stride, "EACH_TAP": f"EACH_{kw}"}
     return params, defines
 
 
@@ -88,6 +92,8 @@ def conv(planner: Any, node: Node) -> None:
     plain = size(kernel) == 1 and all(s == 1 for s in node.attrs["strides"]) and not any(map(any, node.attrs["pads"]))
     if groups == 1 and plain:
         return product(planner, node, (1, 1))
+    if planner.limits.winograd and pays(planner, node):
+        return winograd(planner, node)
     layout = planner.tile(node.out)
     params, defines = windows(planner, node, tuple(kernel), layout)
     inputs = {"x_": planner.get(x)}
@@ -101,6 +107,8 @@ def conv(planner: Any, node: Node) -> None:
     inputs["w_"] = planner.get(w, planner.rows(w, f))
     channels = {"in_c": cg, "in_c4": -(-cg // 4)}
     apart = groups > 1
+    if cg < 4:
+        defines["FEW"] = cg
     channels |= {"group_f4": f // groups // 4 if apart else layout.c4, "group_c4": cg // 4 if apart else 0}
     draw(planner, "conv.glsl", node, layout, inputs, {**params, **channels}, defines)
 
@@ -149,8 +157,21 @@ def product(planner: Any, node: Node, w_rows: tuple[int, int]) -> None:
     x, w = node.inputs[:2]
     layout, k = planner.tile(node.out), x.shape[-1]
     inputs = {"x_": planner.get(x), "w_": planner.get(w, planner.rows(w, w.shape[-1]))}
-    params = {"w_rows": w_rows, "out_c4": layout.c4, "in_c4": -(-k // 4), "in_c": k, "x_tile": planner.tile(x).param}
-    draw(planner, "matmul.glsl", node, layout, inputs, params)
+    k4 = -(-k // 4)
+    params = {"w_rows": w_rows, "out_c4": layout.c4, "in_c4": k4, "in_c": k, "x_tile": planner.tile(x).param}
+    parts = 1
+    while layout.lanes == 1 and parts * layout.c4 * layout.rows < ENOUGH and k4 > 32 * parts:
+        parts *= 2
+    if parts == 1:
+        return draw(planner, "matmul.glsl", node, layout, inputs, params)
+    part = -(-k4 // parts)
+    several = Tile(layout.rows * parts, 1, layout.c, 1).within(planner.limits)
+    value = Value((layout.rows * parts, 1, layout.c))
+    sums = planner.emit("matmul.glsl", node, value, several, inputs, {**params, "part": part}, {"PARTS": parts})
+    params = {"x_tile": several.param, "in_rows": parts, "in_w": 1, "in_c": layout.c, "in_c4": layout.c4}
+    start, function = REDUCERS["sum"]
+    defines: dict[str, str | int] = {"START": start, "REDUCE(a, b)": function}
+    draw(planner, "reduce.glsl", node, layout, {"x_": sums}, {**params, "out_c4": layout.c4}, defines)
 
 
 def pool(planner: Any, node: Node) -> None:
@@ -248,7 +269,7 @@ def take(planner: Any, node: Node) -> None:
     c = table.size // n
     shape = (*indices.shape, c)
     w = shape[-2] if len(shape) > 1 else 1
-    layout = Tile(size(shape[:-2]), w, c, lanes(w, planner.limits))
+    layout = Tile(size(shape[:-2]), w, c, lanes(w, planner.limits)).within(planner.limits)
     order = flat(indices.size, planner.limits)
     inputs = {"w_": planner.get(table, planner.rows(table, c)), "i_": planner.get(indices, order)}
     params = {"out_w": layout.w, "out_c4": layout.c4, "count": n, "i_width": order.width}
@@ -265,6 +286,10 @@ KERNELS = {
     "softmax": softmax,
     "log_softmax": softmax,
     "take": take,
+    "simple_rnn": recurrent,
+    "lstm": recurrent,
+    "gru": recurrent,
+    "scan": scan,
     "transpose": movement.transpose,
     "slice": movement.slice_,
     "pad": movement.pad,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeVar
 
 from webkeras.errors import BackendError
 from webkeras.shapes import Shape, size
@@ -16,17 +16,26 @@ class Limits:
     max_size: int = 8192
     lanes: int = 8
     samplers: int = 16
+    half: bool = False  # textures hold 16-bit floats: half the memory and traffic, three decimal digits
+    winograd: bool = True
+    interleave: bool = True
+
+
+NEVER = 1 << 24  # larger than any coordinate: a side that is not folded
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A tensor as (rows, w, c) in `lanes` layers; `fold` > 0 continues rows beyond it in the next layer."""
+    """A tensor as (rows, w, c) in `lanes` layers, folded where a texture cannot be as high or as wide as it is.
+
+    fold: (columns before they go on below, rows before they go on to the right, width, height), as tensor.glsl has it.
+    """
 
     rows: int
     w: int
     c: int
     lanes: int
-    fold: int = 0
+    fold: tuple[int, int, int, int] = (NEVER, NEVER, 0, 0)
 
     @property
     def c4(self) -> int:
@@ -37,11 +46,20 @@ class Tile:
         return self.rows * self.w * self.c
 
     @property
+    def plain(self) -> tuple[int, int]:
+        """Width and height, were there no limit."""
+        return -(-self.w // self.lanes) * self.c4, self.rows
+
+    @property
+    def folded(self) -> bool:
+        return self.fold[:2] != (NEVER, NEVER)
+
+    @property
     def texture(self) -> tuple[int, int, int]:
         """Width, height, layers."""
-        if self.fold:
-            return self.c4, self.fold, -(-self.rows // self.fold)
-        return -(-self.w // self.lanes) * self.c4, self.rows, self.lanes
+        (width, height), (columns, rows, *_) = self.plain, self.fold
+        right, below = -(-height // rows), -(-width // columns)
+        return min(width, columns) * right, min(height, rows) * below, self.lanes
 
     @property
     def in_order(self) -> bool:
@@ -50,8 +68,22 @@ class Tile:
 
     @property
     def param(self) -> tuple[int, int, int]:
-        """What pixel() of tensor.glsl wants."""
+        """What PIXEL of tensor.glsl wants."""
         return self.c4, self.lanes.bit_length() - 1, self.lanes - 1
+
+    def within(self, limits: Limits) -> Tile:
+        """The same, folded if need be."""
+        (width, height), most = self.plain, limits.max_size
+        if height > most:
+            return replace(self, fold=(NEVER, _part(height, most), width, 0))
+        if width > most:
+            return replace(self, fold=(_part(width, most), NEVER, 0, height))
+        return self
+
+
+def _part(side: int, most: int) -> int:
+    """The length of equal parts of a side, as few as fit."""
+    return -(-side // -(-side // most))
 
 
 @dataclass(frozen=True)
@@ -60,6 +92,9 @@ class Flat:
 
     size: int
     width: int
+
+    fold: ClassVar[tuple[int, int, int, int]] = (NEVER, NEVER, 0, 0)
+    folded: ClassVar[bool] = False
 
     @property
     def texture(self) -> tuple[int, int, int]:
@@ -86,14 +121,12 @@ def tile(shape: Shape, limits: Limits) -> Tile:
     """
     c = shape[-1] if shape else 1
     w = shape[-2] if len(shape) > 1 else 1
-    layout = Tile(size(shape[:-2]), w, c, lanes(w, limits))
-    return checked(layout, shape, limits)
+    return checked(Tile(size(shape[:-2]), w, c, lanes(w, limits)).within(limits), shape, limits)
 
 
 def rows(n: int, c: int, limits: Limits) -> Tile:
-    """Plain rows, for weights: n rows of c channels, folded where a texture is too low for them."""
-    layout = Tile(n, 1, c, 1, limits.max_size if n > limits.max_size else 0)
-    return checked(layout, (n, c), limits)
+    """Plain rows, for weights: n rows of c channels."""
+    return checked(Tile(n, 1, c, 1).within(limits), (n, c), limits)
 
 
 def flat(n: int, limits: Limits) -> Flat:
@@ -107,7 +140,7 @@ def flat(n: int, limits: Limits) -> Flat:
 
 def checked(layout: L, shape: Shape, limits: Limits) -> L:
     """The layout, or BackendError where a side exceeds what textures can have."""
-    if max(layout.texture[:2]) > limits.max_size or layout.texture[2] > 256:
+    if max(layout.texture[:2]) > limits.max_size:
         raise BackendError(
             f"webgl2: a tensor {shape} needs a texture of {layout.texture[0]} x {layout.texture[1]}, "
             f"this browser allows {limits.max_size}; use another backend"

@@ -6,12 +6,13 @@ name for the same elements; a constant is made once, before the first run, by th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from webkeras.backends.webgl2.glsl import Source, assemble
 from webkeras.backends.webgl2.layout import Flat, Layout, Limits, Tile, flat, rows, tile
+from webkeras.backends.webgl2.share import interleaved, share
 from webkeras.errors import BackendError
 from webkeras.graph import Constant, Graph, Node, Value
 
@@ -35,9 +36,15 @@ class Step:
 
     source: Source
     inputs: dict[str, int]  # sampler name -> texture
-    out: int
+    targets: tuple[tuple[int, int], ...]  # (texture, layer) of each thing a fragment writes
+    viewport: tuple[int, int, int, int]  # x, y, width, height
     params: Params
     label: str
+
+    @property
+    def outs(self) -> list[int]:
+        """The textures written."""
+        return list(dict.fromkeys(t for t, _ in self.targets))
 
 
 @dataclass
@@ -50,15 +57,16 @@ class Plan:
     inputs: dict[str, int]
     outputs: dict[str, int]
     slots: list[tuple[int, int, int]] = field(default_factory=list)
+    half: bool = False
 
     def __str__(self) -> str:
         sources = list(dict.fromkeys(s.source.text for s in self.steps))
         lines = [
             f"{i:>4}  {s.source.files[1]:<20} program {sources.index(s.source.text):<3} "
-            f"{'x'.join(map(str, self.textures[s.out].layout.texture)):<14} {s.label}"
+            f"{'x'.join(map(str, (*s.viewport[2:], len(s.targets)))):<14} {s.label}"
             for i, s in enumerate(self.steps)
         ]
-        held = sum(16 * w * h * n for w, h, n in self.slots)
+        held = sum((8 if self.half else 16) * w * h * n for w, h, n in self.slots)
         lines.append(
             f"{len(self.steps)} draws a run, {len(self.prepare)} before the first, {len(sources)} programs, "
             f"{len(self.slots)} textures of {held / 1e6:.1f} MB"
@@ -78,6 +86,7 @@ class Planner:
         self.same: dict[int, Value] = {}  # a reshaped value -> the value whose elements it names
         self.lowered: set[int] = set()
         self.values: list[Value] = []  # kept alive: places go by id
+        self.used = {id(v) for n in graph.nodes() for v in n.inputs} | {id(v) for v in graph.outputs.values()}
         self.inputs = {name: self._enter(v) for name, v in graph.inputs.items()}
         for node in graph.nodes():
             if not node.outs[0].is_constant:
@@ -91,7 +100,7 @@ class Planner:
     def read_layout(self, v: Value) -> Layout:
         """A layout of v whose texture holds the elements in order."""
         usual = tile(v.shape, self.limits)
-        return usual if usual.in_order else flat(v.size, self.limits)
+        return usual if usual.in_order and not usual.folded else flat(v.size, self.limits)
 
     def texture(self, layout: Layout, constant: bool, upload: Constant | None = None) -> int:
         """A new place."""
@@ -180,7 +189,29 @@ class Planner:
         defines: Mapping[str, str | int] | None = None,
     ) -> int:
         """One draw of `shader` that makes `out` in `layout`. LANES, TAIL and their kin are defined here."""
-        n = layout.lanes if isinstance(layout, Tile) else 1
+        constant = all(self.textures[t].constant for t in inputs.values())
+        texture = self.texture(layout, constant)
+        width, height, layers = layout.texture
+        targets = [(texture, i) for i in range(layers)]
+        label = f"{node.op} {node.layer}".strip() if node else "convert"
+        common: dict[str, str | int] = {"TAIL": layout.c % 4} if isinstance(layout, Tile) and layout.c % 4 else {}
+        self.step(
+            shader, targets, (0, 0, width, height), inputs, params, {**common, **(defines or {})}, label
+        )
+        return self.place(out, layout, texture)
+
+    def step(
+        self,
+        shader: str,
+        targets: Sequence[tuple[int, int]],
+        viewport: tuple[int, int, int, int],
+        inputs: Mapping[str, int],
+        params: Params,
+        defines: Mapping[str, str | int],
+        label: str,
+    ) -> None:
+        """One draw into any layers of any textures; folds of what it touches are told to it."""
+        n = len(targets)
         common: dict[str, str | int] = {
             "LANES": n,
             "SHIFT": n.bit_length() - 1,
@@ -188,68 +219,21 @@ class Planner:
             "WITH_LANE": f"WITH_{n}",
             "EXTRA_PARAMS": "",
         }
-        if isinstance(layout, Tile) and layout.c % 4:
-            common["TAIL"] = layout.c % 4
-        if "w_" in inputs and (weights := self.textures[inputs["w_"]].layout) and isinstance(weights, Tile):
-            if weights.fold:
-                common["WFOLD"] = 1
-            params = {**params, "w_fold": weights.fold}
-        constant = all(self.textures[t].constant for t in inputs.values())
-        texture = self.texture(layout, constant)
-        label = f"{node.op} {node.layer}".strip() if node else "convert"
-        self.steps.append(Step(assemble(shader, {**common, **(defines or {})}), dict(inputs), texture, params, label))
-        return self.place(out, layout, texture)
+        lies = {f"{s.rstrip('_')}_fold": self.textures[t].layout for s, t in inputs.items()}
+        lies["out_fold"] = self.textures[targets[0][0]].layout
+        common |= defines
+        if any(v.folded for v in lies.values()):
+            common |= {"FOLD": 1, "EXTRA_PARAMS": f"ivec4 {', '.join(lies)}; {common['EXTRA_PARAMS']}"}
+            params = {**params, **{k: v.fold for k, v in lies.items()}}
+        source = assemble(shader, common)
+        self.steps.append(Step(source, dict(inputs), tuple(targets), viewport, params, label))
 
     def finish(self) -> Plan:
         """Split what is made once from what every run makes, and let dynamic textures share memory by lifetime."""
-        prepare = [s for s in self.steps if self.textures[s.out].constant]
-        steps = [s for s in self.steps if not self.textures[s.out].constant]
-        plan = Plan(self.textures, prepare, steps, self.inputs, self.outputs)
-        _share(plan)
+        prepare = [s for s in self.steps if self.textures[s.outs[0]].constant]
+        steps = [s for s in self.steps if not self.textures[s.outs[0]].constant]
+        if self.limits.interleave:
+            steps = interleaved(steps)
+        plan = Plan(self.textures, prepare, steps, self.inputs, self.outputs, half=self.limits.half)
+        share(plan)
         return plan
-
-
-def _share(plan: Plan) -> None:
-    """Give every texture a slot: constants one each, dynamic ones the first free slot that is large enough."""
-    last: dict[int, int] = {}
-    for i, step in enumerate(plan.steps):
-        last.update(dict.fromkeys(step.inputs.values(), i))
-    last.update(dict.fromkeys(plan.outputs.values(), len(plan.steps)))
-    free: list[int] = []
-
-    def new(t: int) -> None:
-        plan.slots.append(plan.textures[t].layout.texture)
-        plan.textures[t].slot = len(plan.slots) - 1
-
-    for t, texture in enumerate(plan.textures):
-        if texture.constant:
-            new(t)
-    for t in plan.inputs.values():
-        new(t)
-        last[t] = len(plan.steps)  # an input is uploaded before the first draw
-    for i, step in enumerate(plan.steps):
-        want = plan.textures[step.out].layout.texture
-        fits = [s for s in free if _grown(plan.slots[s], want)]
-        if fits:
-            best = min(fits, key=lambda s: _volume(_union(plan.slots[s], want)))
-            free.remove(best)
-            plan.slots[best] = _union(plan.slots[best], want)
-            plan.textures[step.out].slot = best
-        else:
-            new(step.out)
-        for t in {*step.inputs.values(), step.out}:
-            if last.get(t, i) == i and not plan.textures[t].constant:
-                free.append(plan.textures[t].slot)
-
-
-def _union(a: tuple[int, int, int], b: tuple[int, int, int]) -> tuple[int, int, int]:
-    return max(a[0], b[0]), max(a[1], b[1]), max(a[2], b[2])
-
-
-def _volume(a: tuple[int, int, int]) -> int:
-    return a[0] * a[1] * a[2]
-
-
-def _grown(have: tuple[int, int, int], want: tuple[int, int, int]) -> bool:
-    """Is it thrift to use (and if need be enlarge) a free texture for this one?"""
-    return _volume(_union(have, want)) <= 1.25 * max(_volume(have), _volume(want))

@@ -1,30 +1,59 @@
 // runner.js - replays a plan on WebGL2. It knows no layer, no shape and no layout: textures, programs, draws, in order.
 //
 // A plan (plain data, made in Python by backends/webgl2):
-//   textures  [[width, height, layers], ...]
+//   textures  [[width, height, layers], ...];  half: do they hold 16-bit floats?
 //   programs  [{source, samplers: [name, ...]}, ...]
-//   uploads   [{texture, buffer, offset, length, type, min, scale} | {texture, floats}, ...]
+//   uploads   [{texture, parts, buffer, offset, length, type, min, scale} | {texture, parts, floats}, ...]
+//   targets   [[[texture, layer], ...], ...]            what a draw writes: a framebuffer each
 //   params    [{name: number or [numbers]}, ...]        a uniform block each, packed by the names the program reports
-//   prepare, steps   [[program, params, out texture, width, height, layers, [input textures]], ...]
-//   constants [texture, ...] kept between runs;  inputs, outputs  {name: {texture, length}}
+//   prepare, steps   [[program, params, target, x, y, width, height, [input textures]], ...]
+//   constants [texture, ...] kept between runs;  inputs, outputs  {name: {texture, parts, length}}
+// Parts are rectangles of a texture's first layer that hold elements in order: [x, y, width, height, first texel, texels
+// from row to row].
 globalThis.webkerasRunner = (() => {
   const VERTEX = `#version 300 es
 void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, float(gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0); }`;
   const ARRAYS = { float32: Float32Array, float16: Uint16Array, uint16: Uint16Array, uint8: Uint8Array };
 
-  class Runner {
+  const SLICE = 8; // milliseconds of drawing, after which the page has its turn
+
+  // Dispatches "contextlost" and "contextrestored"; after the latter everything runs as before.
+  class Runner extends EventTarget {
     constructor(canvas) {
+      super();
       const gl = (this.gl = canvas.getContext("webgl2", {
         alpha: false, antialias: false, depth: false, stencil: false, powerPreference: "high-performance",
       }));
       if (!gl) throw new Error("this browser has no WebGL2");
-      if (!gl.getExtension("EXT_color_buffer_float")) throw new Error("this GPU cannot render to float textures");
+      this.live = new Set(); // what `begin` made and `free` did not
+      this.textures = 0; // created minus freed
+      this.open();
+      canvas.addEventListener?.("webglcontextlost", (e) => {
+        e.preventDefault(); // else it is never restored
+        this.lost = true;
+        this.dispatchEvent(new Event("contextlost"));
+      });
+      canvas.addEventListener?.("webglcontextrestored", () => this.restore());
+    }
+
+    open() {
+      const gl = this.gl;
+      this.full = Boolean(gl.getExtension("EXT_color_buffer_float"));
+      if (!this.full && !gl.getExtension("EXT_color_buffer_half_float"))
+        throw new Error("this GPU cannot render to float textures");
       this.parallel = gl.getExtension("KHR_parallel_shader_compile");
       this.programs = new Map(); // source -> program, shared by all plans
       this.vertex = this.compile(gl.VERTEX_SHADER, VERTEX);
-      this.textures = 0; // created minus freed
       this.lost = false;
-      canvas.addEventListener?.("webglcontextlost", (e) => { e.preventDefault(); this.lost = true; });
+    }
+
+    // A new context has none of what the old one had: everything is made again from the plans and the weights.
+    restore() {
+      this.textures = 0;
+      this.open();
+      for (const exe of this.live) this.make(exe);
+      for (const exe of this.live) this.finish(exe);
+      this.dispatchEvent(new Event("contextrestored"));
     }
 
     limits() {
@@ -33,6 +62,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
         max_size: Math.min(get("MAX_TEXTURE_SIZE"), get("MAX_VIEWPORT_DIMS")[0]),
         lanes: Math.min(8, get("MAX_DRAW_BUFFERS"), get("MAX_COLOR_ATTACHMENTS")) >= 8 ? 8 : 4,
         samplers: get("MAX_TEXTURE_IMAGE_UNITS"),
+        half: !this.full,
       };
     }
 
@@ -55,15 +85,23 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       return p;
     }
 
-    // Everything that need not wait: programs begin to compile, textures and weights go up.
+    // Everything that need not wait: programs begin to compile, textures and weights go up. The buffers are kept, for a
+    // context may be lost.
     begin(plan, buffers) {
-      const gl = this.gl;
-      const exe = { plan, programs: plan.programs.map((p) => this.program(p.source)), blocks: null, staging: {} };
-      exe.textures = plan.textures.map(([w, h, n]) => this.texture(w, h, n));
-      exe.framebuffers = new Map();
-      for (const u of plan.uploads) this.upload(exe, u, buffers);
-      gl.flush();
+      const exe = { plan, buffers, turn: 0, queue: Promise.resolve(), chunk: 64 };
+      this.make(exe);
+      this.live.add(exe);
       return exe;
+    }
+
+    make(exe) {
+      const { plan } = exe;
+      exe.programs = plan.programs.map((p) => this.program(p.source));
+      exe.textures = plan.textures.map(([w, h, n]) => this.texture(w, h, n, plan.half));
+      exe.framebuffers = [];
+      exe.reader = exe.blocks = null;
+      for (const u of plan.uploads) this.upload(exe, u, exe.buffers);
+      this.gl.flush();
     }
 
     // Are all programs compiled? Without the extension nobody can tell, so: yes.
@@ -131,8 +169,8 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       gl.bufferData(gl.UNIFORM_BUFFER, data, gl.STATIC_DRAW);
     }
 
-    texture(width, height, layers, format = this.gl.RGBA32F) {
-      const gl = this.gl, t = gl.createTexture();
+    texture(width, height, layers, half) {
+      const gl = this.gl, t = gl.createTexture(), format = half ? gl.RGBA16F : gl.RGBA32F;
       gl.activeTexture(gl.TEXTURE0);
       gl.bindTexture(gl.TEXTURE_2D_ARRAY, t);
       gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, format, width, height, layers);
@@ -143,17 +181,11 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     }
 
     // Elements into a texture, in order; where they do not fill it, zeros follow.
-    upload(exe, { texture, buffer, offset, length, type = "float32", min, scale, floats }, buffers) {
-      const [w, h, n] = exe.plan.textures[texture], room = 4 * w * h * n;
+    upload(exe, { texture, parts, buffer, offset, length, type = "float32", min, scale, floats }, buffers) {
       let data = floats ? Float32Array.from(floats) : this.view(buffers[buffer], offset, length, type);
       if (type === "uint8" || type === "uint16") data = Float32Array.from(data, (q) => q * scale + min);
       if (type === "float16") data = Float32Array.from(data, half);
-      if (data.length < room) {
-        const padded = new Float32Array(room);
-        padded.set(data);
-        data = padded;
-      }
-      this.fill(exe.textures[texture], w, h, n, data);
+      this.fill(exe.textures[texture], parts, data);
     }
 
     view(buffer, offset, length, type) {
@@ -164,30 +196,39 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
         : new Kind(bytes.buffer, at, length);
     }
 
-    fill(texture, w, h, n, data) {
-      const gl = this.gl;
+    fill(texture, parts, data) {
+      const gl = this.gl, room = 4 * Math.max(...parts.map(([, , w, h, first, stride]) => first + (h - 1) * stride + w));
+      if (data.length < room) {
+        const padded = new Float32Array(room);
+        padded.set(data);
+        data = padded;
+      }
       gl.activeTexture(gl.TEXTURE0);
       gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
-      gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, 0, 0, 0, w, h, n, gl.RGBA, gl.FLOAT, data);
+      for (const [x, y, w, h, first, stride] of parts) {
+        gl.pixelStorei(gl.UNPACK_ROW_LENGTH, stride);
+        gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, x, y, 0, w, h, 1, gl.RGBA, gl.FLOAT, data, 4 * first);
+      }
+      gl.pixelStorei(gl.UNPACK_ROW_LENGTH, 0);
     }
 
-    framebuffer(exe, texture, layers) {
-      const gl = this.gl, key = texture * 16 + layers;
-      let f = exe.framebuffers.get(key);
-      if (f === undefined) {
-        exe.framebuffers.set(key, (f = gl.createFramebuffer()));
-        gl.bindFramebuffer(gl.FRAMEBUFFER, f);
-        const all = Array.from({ length: layers }, (_, i) => gl.COLOR_ATTACHMENT0 + i);
-        all.forEach((a, i) => gl.framebufferTextureLayer(gl.FRAMEBUFFER, a, exe.textures[texture], 0, i));
-        gl.drawBuffers(all);
-      } else gl.bindFramebuffer(gl.FRAMEBUFFER, f);
+    framebuffer(exe, target) {
+      const gl = this.gl;
+      let f = exe.framebuffers[target];
+      if (f) return gl.bindFramebuffer(gl.FRAMEBUFFER, f);
+      f = exe.framebuffers[target] = gl.createFramebuffer();
+      gl.bindFramebuffer(gl.FRAMEBUFFER, f);
+      const layers = exe.plan.targets[target];
+      layers.forEach(([texture, layer], i) =>
+        gl.framebufferTextureLayer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0 + i, exe.textures[texture], 0, layer));
+      gl.drawBuffers(layers.map((_, i) => gl.COLOR_ATTACHMENT0 + i));
     }
 
     draw(exe, steps) {
       const gl = this.gl, bound = [];
-      let program = null;
+      let program = null, framebuffer = -1;
       for (const step of steps) {
-        const [p, , out, width, height, layers, inputs] = step, here = exe.programs[p];
+        const [p, , target, x, y, width, height, inputs] = step, here = exe.programs[p];
         if (here !== program) gl.useProgram((program = here).handle);
         gl.bindBufferRange(gl.UNIFORM_BUFFER, 0, exe.blocks, step.offset, here.bytes);
         for (let unit = 0; unit < inputs.length; unit++) {
@@ -196,32 +237,48 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
           gl.activeTexture(gl.TEXTURE0 + unit);
           gl.bindTexture(gl.TEXTURE_2D_ARRAY, exe.textures[inputs[unit]]);
         }
-        this.framebuffer(exe, out, layers);
-        gl.viewport(0, 0, width, height);
+        if (target !== framebuffer) this.framebuffer(exe, (framebuffer = target));
+        gl.viewport(x, y, width, height);
         gl.drawArrays(gl.TRIANGLES, 0, 3);
       }
     }
 
-    run(exe, inputs) {
+    // Inputs into their textures: typed arrays, or {exe, output} for what another plan left on the GPU.
+    feed(exe, inputs) {
       this.alive();
-      for (const [name, { texture, length }] of Object.entries(exe.plan.inputs)) {
-        const [w, h, n] = exe.plan.textures[texture], room = 4 * w * h * n;
-        let data = inputs[name];
-        if (length < room) {
-          const padded = (exe.staging[name] ??= new Float32Array(room));
-          padded.set(data);
-          data = padded;
+      exe.turn++;
+      const gl = this.gl;
+      for (const [name, { texture, parts }] of Object.entries(exe.plan.inputs)) {
+        const from = inputs[name];
+        if (!from.exe) this.fill(exe.textures[texture], parts, from);
+        else {
+          const source = from.exe.plan.outputs[from.output];
+          if (String(source.parts) !== String(parts)) throw new Error(`output ${from.output} does not lie as input ${name} does`);
+          this.reading(from.exe, source.texture);
+          gl.activeTexture(gl.TEXTURE0);
+          gl.bindTexture(gl.TEXTURE_2D_ARRAY, exe.textures[texture]);
+          for (const [x, y, w, h] of parts) gl.copyTexSubImage3D(gl.TEXTURE_2D_ARRAY, 0, x, y, 0, x, y, w, h);
         }
-        this.fill(exe.textures[texture], w, h, n, data);
       }
+    }
+
+    run(exe, inputs) {
+      this.feed(exe, inputs);
       this.draw(exe, exe.plan.steps);
+    }
+
+    // Bind the first layer of a texture for readPixels.
+    reading(exe, texture) {
+      const gl = this.gl, f = (exe.reader ??= gl.createFramebuffer());
+      gl.bindFramebuffer(gl.FRAMEBUFFER, f);
+      gl.framebufferTextureLayer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, exe.textures[texture], 0, 0);
     }
 
     read(exe) {
       const gl = this.gl, out = {};
-      for (const [name, { texture, length }] of Object.entries(exe.plan.outputs)) {
-        const [w, h] = exe.plan.textures[texture], all = new Float32Array(4 * w * h);
-        this.framebuffer(exe, texture, 1);
+      for (const [name, { texture, parts, length }] of Object.entries(exe.plan.outputs)) {
+        const [[, , w, h]] = parts, all = new Float32Array(4 * w * h);
+        this.reading(exe, texture);
         gl.readPixels(0, 0, w, h, gl.RGBA, gl.FLOAT, all);
         out[name] = all.subarray(0, length);
       }
@@ -229,23 +286,54 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       return out;
     }
 
-    // The same through pixel buffers: the page goes on while the GPU works.
-    async readAsync(exe) {
-      const gl = this.gl, reads = [];
-      for (const [name, { texture, length }] of Object.entries(exe.plan.outputs)) {
-        const [w, h] = exe.plan.textures[texture], buffer = gl.createBuffer();
-        this.framebuffer(exe, texture, 1);
+    // Run and read, the page going on meanwhile: draws in chunks of a few milliseconds with a fence after each, results
+    // through pixel buffers. Predictions of one plan wait for each other; one that was overtaken by `run` starts again.
+    predict(exe, inputs) {
+      const here = exe.queue.then(() => this.sliced(exe, inputs));
+      exe.queue = here.catch(() => {});
+      return here;
+    }
+
+    async sliced(exe, inputs) {
+      const { steps } = exe.plan;
+      let at = 0, turn = -1;
+      while (at < steps.length || turn < 0) {
+        if (turn !== exe.turn) {
+          this.feed(exe, inputs);
+          [turn, at] = [exe.turn, 0];
+        }
+        const start = performance.now(), end = at + exe.chunk;
+        this.draw(exe, steps.slice(at, end));
+        at = end;
+        if (at >= steps.length) break;
+        await this.fence();
+        const took = performance.now() - start;
+        if (took > 2 * SLICE) exe.chunk = Math.max(1, exe.chunk >> 1);
+        else if (took < SLICE) exe.chunk *= 2;
+      }
+      return this.collect(exe);
+    }
+
+    async fence() {
+      const gl = this.gl, fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+      gl.flush();
+      while (!this.lost && gl.clientWaitSync(fence, 0, 0) === gl.TIMEOUT_EXPIRED) await pause();
+      gl.deleteSync(fence);
+      this.alive();
+    }
+
+    async collect(exe) {
+      const gl = this.gl, reads = [], out = {};
+      for (const [name, { texture, parts, length }] of Object.entries(exe.plan.outputs)) {
+        const [[, , w, h]] = parts, buffer = gl.createBuffer();
+        this.reading(exe, texture);
         gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
         gl.bufferData(gl.PIXEL_PACK_BUFFER, 16 * w * h, gl.STREAM_READ);
         gl.readPixels(0, 0, w, h, gl.RGBA, gl.FLOAT, 0);
         reads.push({ name, length, buffer });
       }
       gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
-      const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
-      gl.flush();
-      while (!this.lost && gl.clientWaitSync(fence, 0, 0) === gl.TIMEOUT_EXPIRED) await pause();
-      gl.deleteSync(fence);
-      const out = {};
+      await this.fence();
       for (const { name, length, buffer } of reads) {
         out[name] = new Float32Array(length);
         gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
@@ -264,19 +352,22 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
 
     drop(exe, i) {
       if (!exe.textures[i]) return;
-      for (const [key, f] of exe.framebuffers)
-        if (key >> 4 === i) {
-          this.gl.deleteFramebuffer(f);
-          exe.framebuffers.delete(key);
-        }
+      exe.plan.targets.forEach((target, at) => {
+        if (!exe.framebuffers[at] || !target.some(([t]) => t === i)) return;
+        this.gl.deleteFramebuffer(exe.framebuffers[at]);
+        exe.framebuffers[at] = null;
+      });
       this.gl.deleteTexture(exe.textures[i]);
       exe.textures[i] = null;
       this.textures--;
     }
 
     free(exe) {
+      this.live.delete(exe);
+      if (this.lost) return;
       exe.textures.forEach((_, i) => this.drop(exe, i));
       this.gl.deleteBuffer(exe.blocks);
+      if (exe.reader) this.gl.deleteFramebuffer(exe.reader);
     }
   }
 

@@ -1,0 +1,77 @@
+"""The order of draws, and textures that live at different times sharing memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from webkeras.backends.webgl2.planner import Plan, Step
+
+Size = tuple[int, int, int]
+
+
+def interleaved(steps: list[Step]) -> list[Step]:
+    """The draws in waves: each after those it reads, side by side with those it has nothing to do with.
+
+    A GPU waits between a draw and one that reads it; two directions of a recurrent layer, or branches of a network,
+    fill each other's waits when they take turns.
+    """
+    made: dict[int, int] = {}  # texture -> the wave that wrote it last
+    waves: list[int] = []
+    for step in steps:
+        wave = 1 + max((made.get(t, 0) for t in (*step.inputs.values(), *step.outs)), default=0)
+        made.update(dict.fromkeys(step.outs, wave))
+        waves.append(wave)
+    return [steps[i] for i in sorted(range(len(steps)), key=waves.__getitem__)]
+
+
+def share(plan: Plan) -> None:
+    """Give every texture a slot: constants one each, dynamic ones the first free slot that is large enough."""
+    last: dict[int, int] = {}
+    for i, step in enumerate(plan.steps):
+        last.update(dict.fromkeys([*step.inputs.values(), *step.outs], i))
+    last.update(dict.fromkeys([*plan.outputs.values(), *plan.inputs.values()], len(plan.steps)))
+    free: list[int] = []
+
+    def new(t: int) -> None:
+        plan.slots.append(plan.textures[t].layout.texture)
+        plan.textures[t].slot = len(plan.slots) - 1
+
+    for t, texture in enumerate(plan.textures):
+        if texture.constant:
+            new(t)
+    for t in plan.inputs.values():
+        new(t)  # an input is uploaded before the first draw
+    for i, step in enumerate(plan.steps):
+        for t in step.outs:
+            if plan.textures[t].slot < 0:
+                _take(plan, t, free) or new(t)
+        for t in {*step.inputs.values(), *step.outs}:
+            if last[t] == i and not plan.textures[t].constant:
+                free.append(plan.textures[t].slot)
+
+
+def _take(plan: Plan, t: int, free: list[int]) -> bool:
+    """A free slot for texture t, enlarged if need be; False where none suits."""
+    want = plan.textures[t].layout.texture
+    fits = [s for s in free if _grown(plan.slots[s], want)]
+    if not fits:
+        return False
+    best = min(fits, key=lambda s: _volume(_union(plan.slots[s], want)))
+    free.remove(best)
+    plan.slots[best] = _union(plan.slots[best], want)
+    plan.textures[t].slot = best
+    return True
+
+
+def _union(a: Size, b: Size) -> Size:
+    return max(a[0], b[0]), max(a[1], b[1]), max(a[2], b[2])
+
+
+def _volume(a: Size) -> int:
+    return a[0] * a[1] * a[2]
+
+
+def _grown(have: Size, want: Size) -> bool:
+    """Is it thrift to use (and if need be enlarge) a free texture for this one?"""
+    return _volume(_union(have, want)) <= 1.25 * max(_volume(have), _volume(want))

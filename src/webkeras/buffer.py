@@ -1,0 +1,37 @@
+"""Bytes that somebody holds, read in ranges: a weight stays where it came from until a backend wants it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Buffer(Protocol):
+    """Bytes that somebody holds: Python, or JavaScript (which never hands them to Python unless asked)."""
+
+    @property
+    def nbytes(self) -> int:
+        """How many."""
+
+    def read(self, offset: int, nbytes: int) -> bytes:
+        """A copy of a range that lies inside."""
+
+    def part(self, offset: int, nbytes: int) -> Buffer:
+        """A range that lies inside, as a buffer of its own."""
+
+
+@dataclass(frozen=True)
+class HostBuffer:
+    """Bytes in Python's hands."""
+
+    data: bytes
+
+    @property
+    def nbytes(self) -> int:
+        return len(self.data)
+
+    def read(self, offset: int, nbytes: int) -> bytes:
+        return self.data[offset : offset + nbytes]
+
+    def part(self, offset: int, nbytes: int) -> HostBuffer:
+        return HostBuffer(self.data[offset : offset + nbytes])

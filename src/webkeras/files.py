@@ -1,0 +1,241 @@
+"""Files as Keras saves them -> Spec and weights: `.keras`, `.h5`, `.weights.h5`, or JSON with any of the weight files.
+
+What a file is says its content, not its name. Weights stay byte ranges of the buffer that was handed in.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+from webkeras import dialects, hdf5
+from webkeras.buffer import Buffer, HostBuffer
+from webkeras.errors import ConfigError, WeightsError
+from webkeras.hdf5.structure import SIGNATURE
+from webkeras.spec import Spec
+from webkeras.text import loads
+from webkeras.weights import Stored, Tensor, Weights, tensor
+from webkeras.weights import read as read_listed
+
+LARGEST_TEXT = 256 << 20
+RATIO = 1032  # deflate cannot do better
+BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, KeyError, NotImplementedError)
+
+
+@dataclass(frozen=True)
+class File:
+    """Bytes and the name to call them by in errors."""
+
+    buffer: Buffer
+    name: str
+
+    @property
+    def kind(self) -> str:
+        """ "hdf5", "zip", or "text" for whatever else."""
+        head = self.buffer.read(0, min(8, self.buffer.nbytes))
+        return "hdf5" if head == SIGNATURE else "zip" if head[:4] == b"PK\x03\x04" else "text"
+
+    def text(self) -> str:
+        """All of it, decoded."""
+        if self.buffer.nbytes > LARGEST_TEXT:
+            raise ConfigError(f"{self.name}: {self.buffer.nbytes} bytes; expected a model's JSON")
+        try:
+            return self.buffer.read(0, self.buffer.nbytes).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise ConfigError(f"{self.name}: neither .keras, HDF5 nor JSON; expected a file that Keras saved") from None
+
+
+def open_model(
+    model: File, weights: File | None = None, metadata: File | None = None, keras_version: str | None = None
+) -> tuple[Spec, Weights | Stored]:
+    """The Spec of a model file, and its weights: those in the file, or those of a file of their own.
+
+    Raises ConfigError or WeightsError, naming the file.
+    """
+    found: Weights | Stored = {}
+    if model.kind == "zip":
+        spec, found = keras_archive(model, keras_version, weights is None)
+    elif model.kind == "hdf5":
+        root = hdf5.open_file(model.buffer, model.name)
+        config, version = root.attrs.get("model_config"), root.attrs.get("keras_version")
+        if not isinstance(config, str):
+            raise ConfigError(f"{model.name}: holds weights only; expected the model's JSON first, and this as weights")
+        spec = dialects.read(config, model.name, str(version) if version else keras_version or "1")
+        if weights is None:
+            found = h5_weights(root, model.name)
+    else:
+        spec = dialects.read(model.text(), model.name, keras_version)
+    if weights is not None:
+        found = read_weights(weights, metadata)
+    elif metadata is not None:
+        raise WeightsError(f"{metadata.name}: metadata without weights; expected both or neither")
+    return spec, found
+
+
+def read_weights(weights: File, metadata: File | None) -> Weights | Stored:
+    """The weights of a file of their own: the encoder's with its metadata, HDF5, or those of a `.keras`."""
+    if metadata is not None:
+        return read_listed(metadata.text(), weights.buffer, weights.name)
+    if weights.kind == "hdf5":
+        return h5_weights(hdf5.open_file(weights.buffer, weights.name), weights.name)
+    if weights.kind == "zip":
+        return keras_archive(weights, None, True)[1]
+    raise WeightsError(f"{weights.name}: weights of the encoder need their metadata; give metadata=... too")
+
+
+def keras_archive(file: File, keras_version: str | None, with_weights: bool) -> tuple[Spec, Weights | Stored]:
+    """A `.keras` file: config.json, metadata.json and model.weights.h5 in a zip."""
+    try:
+        with zipfile.ZipFile(io.BufferedReader(Raw(file.buffer))) as archive:
+            members = {i.filename: i for i in archive.infolist()}
+            for name in ("config.json", "metadata.json"):
+                if name not in members:
+                    raise ConfigError(f"{file.name}: a zip without {name}; expected a .keras file")
+            texts = {
+                n: unpacked(file, archive, members[n], LARGEST_TEXT).decode() for n in ("metadata.json", "config.json")
+            }
+            held: Buffer | None = None
+            if with_weights and "model.weights.h5" in members:
+                held = member(file, archive, members["model.weights.h5"])
+    except BAD_ZIP as e:
+        raise ConfigError(f"{file.name}: a damaged .keras file ({' '.join(str(e).split())}); fetch it whole") from None
+    about = loads(texts["metadata.json"], f"{file.name}: metadata.json", ConfigError, "what Keras wrote")
+    version = about.get("keras_version") if isinstance(about, dict) else None
+    spec = dialects.read(texts["config.json"], f"{file.name}: config.json", version or keras_version or "3")
+    if not with_weights:
+        return spec, {}
+    if held is None:
+        raise WeightsError(f"{file.name}: has no model.weights.h5; expected a .keras file with HDF5 weights")
+    return spec, h5_weights(hdf5.open_file(held, file.name), file.name)
+
+
+def unpacked(file: File, archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    """A member's bytes, no more than its size and what deflate can do allow."""
+    if info.file_size > min(limit, info.compress_size * RATIO + 64) or info.compress_size > file.buffer.nbytes:
+        raise ConfigError(
+            f"{file.name}: {info.filename} claims {info.file_size} bytes of {info.compress_size} stored ones"
+        )
+    return archive.read(info)
+
+
+def member(file: File, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Buffer:
+    """A member as a buffer: a range of the file where it is stored as it is."""
+    if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
+        return HostBuffer(unpacked(file, archive, info, 1 << 40))
+    with archive.open(info):  # checks the local header
+        pass
+    head = file.buffer.read(info.header_offset + 26, 4)
+    start = info.header_offset + 30 + int.from_bytes(head[:2], "little") + int.from_bytes(head[2:], "little")
+    if start + info.file_size > file.buffer.nbytes:
+        raise WeightsError(f"{file.name}: {info.filename} ends behind the end of the file; fetch it whole")
+    return file.buffer.part(start, info.file_size)
+
+
+class Raw(io.RawIOBase):
+    """A buffer as a file to seek in."""
+
+    def __init__(self, buffer: Buffer) -> None:
+        self.buffer, self.at = buffer, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        at = offset + (0, self.at, self.buffer.nbytes)[whence]
+        if at < 0:
+            raise OSError("a seek before the start")
+        self.at = at
+        return self.at
+
+    def tell(self) -> int:
+        return self.at
+
+    def readinto(self, into: Any) -> int:
+        data = self.buffer.read(self.at, max(0, min(len(into), self.buffer.nbytes - self.at)))
+        into[: len(data)] = data
+        self.at += len(data)
+        return len(data)
+
+
+def h5_weights(root: hdf5.Group, file: str) -> Weights | Stored:
+    """The weights of an HDF5 file, of either layout."""
+    inner = root.group("model_weights")
+    for group in (root, inner):
+        if group is not None and ("layer_names" in group.attrs or "layer_names0" in group.attrs):
+            return listed(group, file)
+    for name in ("layers", "_layer_checkpoint_dependencies", "vars"):
+        if root.group(name) is not None:
+            return tree(root, "", file, set())
+    raise WeightsError(
+        f"{file}: HDF5, but neither Keras' layer_names nor layers are in it; expected a file Keras saved"
+    )
+
+
+def listed(root: hdf5.Group, file: str) -> Weights:
+    """Weights by layer name: `layer_names`, and in each layer's group `weight_names`."""
+    found: dict[str, list[Tensor]] = {}
+    for layer in strings(root, "layer_names", file):
+        group = root.group(layer)
+        if group is None:
+            raise WeightsError(f"{file}: the list of layers names {layer!r}, but the file does not hold it")
+        if layer in found:
+            raise WeightsError(f"{file}: the list of layers names {layer!r} twice; expected each once")
+        found[layer] = []
+        for name in strings(group, "weight_names", file):
+            data = group.dataset(name)
+            if data is None:
+                raise WeightsError(f"{file}: layer {layer!r} names the weight {name!r}, but the file does not hold it")
+            found[layer].append(placed(data, layer, name, file))
+    return dict(found)
+
+
+def strings(group: hdf5.Group, name: str, file: str) -> list[str]:
+    """A list of names; Keras splits one above 64 kB into name0, name1, ..."""
+    if name in group.attrs:
+        parts = [group.attrs[name]]
+    else:
+        count = next(i for i in range(len(group.attrs) + 1) if f"{name}{i}" not in group.attrs)
+        parts = [group.attrs[f"{name}{i}"] for i in range(count)]
+    if not parts:
+        raise WeightsError(f"{file}: {group.name} has no attribute {name!r}; expected a file Keras saved")
+    out = [n for part in parts for n in (part if isinstance(part, list) else [part])]
+    if not all(isinstance(n, str) for n in out):
+        raise WeightsError(f"{file}: {group.name}: {name!r} holds no names")
+    return out
+
+
+def tree(group: hdf5.Group, path: str, file: str, seen: set[int], depth: int = 0) -> Stored:
+    """Keras 3's layout: `vars` holds an object's own variables by number, other groups the objects inside."""
+    out = Stored()
+    if depth > 100:
+        raise WeightsError(f"{file}: groups nest too deep at {path}")
+    for name in group:
+        if name == "optimizer" and not path:
+            continue
+        inside = group.group(name)
+        where = f"{path}/{name}".lstrip("/")
+        if inside is None:
+            continue
+        if group.links[name] in seen:
+            raise WeightsError(f"{file}: {where} is there twice; expected a tree")
+        seen.add(group.links[name] or 0)
+        if name == "vars":
+            keys = sorted(inside, key=lambda k: (len(k), k))
+            data = [(k, inside.dataset(k)) for k in keys]
+            out.tensors = [placed(d, "", k, file, where) for k, d in data if d is not None]
+        else:
+            out.children[name] = tree(inside, where, file, seen, depth + 1)
+    return out
+
+
+def placed(data: hdf5.Dataset, layer: str, name: str, file: str, where: str = "") -> Tensor:
+    """A dataset as a weight."""
+    buffer, offset = data.bytes()
+    code = "|V2" if data.attrs.get("dtype") == "bfloat16" and data.type.code == "|V2" else data.type.code
+    return tensor(layer or where, name, data.shape, code, buffer, offset, file)

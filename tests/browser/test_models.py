@@ -1,0 +1,106 @@
+"""Whole models in Chromium, through webkeras.js, against genuine Keras; and the demo page that a person sees."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.golden.models import rebuild
+from tools import demo
+from tools.common import ROOT, WEB
+
+GOLDEN = ROOT / "tests/golden/models"
+FOLDER = WEB / "test-models"
+
+PREDICT = """
+await import("/webkeras.js");
+const [name, input, backend, runs] = args, at = `/test-models/${name}/${name}`;
+const model = new WebKeras.Model({ backend, worker: false, base: "/", filepaths: {
+  model: `${at}.json`, weights: `${at}_weights.buf`, metadata: `${at}_metadata.json` } });
+await model.ready();
+const x = new Float32Array(await (await fetch(`/test-models/${name}/x.f32`)).arrayBuffer()).slice(0, input);
+const first = await model.predict({ input: x });
+for (let i = 1; i < runs; i++) await model.predict({ input: x });
+const last = await model.predict({ input: x });
+return { y: [...first.output], again: [...last.output], backend: model.backend };
+"""
+
+
+def relative(got: list[float], want: np.ndarray) -> float:
+    return float(np.abs(np.array(got) - want).max() / np.abs(want).max())
+
+
+@pytest.mark.parametrize("name", ["mnist_cnn", "mobilenetv2"])
+def test_answers_as_keras_on_webgl2(page, name):
+    folder = rebuild.rebuild(name, FOLDER)
+    io = json.loads((folder / "io.json").read_text())
+    want = np.fromfile(folder / "y.f32", "<f4")[: int(np.prod(io["output"]))]
+    page.open("pyodide/pyodide-lock.json")
+    found = page.js(PREDICT, name, int(np.prod(io["input"])), "webgl2", 2)
+    assert found["backend"] == "webgl2"
+    assert relative(found["y"], want) < 1e-4
+    assert found["again"] == found["y"]
+
+
+ENGINE = """
+const { Engine } = await import("/engine.mjs");
+const engine = new Engine(location.origin + "/");
+const at = location.origin + "/models/fer/fer";
+const spec = { headers: {}, backend: "webgl2", filepaths: {
+  model: `${at}.json`, weights: `${at}_weights.buf`, metadata: `${at}_metadata.json` } };
+const { id } = await engine.call("load", [spec]);
+const x = Float32Array.from(args[0]), once = () => engine.call("predict", [id, { input: { data: x } }]);
+const first = (await once()).outputs, python = engine.python;
+const counted = () => python.runPython("from webkeras.backends.webgl2 import context; context.runner().textures");
+const before = counted();
+for (let i = 0; i < 100; i++) await once();
+const programs = python.runPython("context.runner().programs.size");
+const numpy = python.runPython("import sys; 'numpy' in sys.modules");
+const after = counted();
+await engine.call("dispose", [id]);
+const y = [...Object.values(first)[0].data];
+return { y, before, after, left: counted(), programs, numpy, snapshot: engine.snapshot };
+"""
+
+
+@pytest.fixture(scope="module")
+def fer():
+    """The real model and its picture, laid out as the demo does, and what genuine Keras answers."""
+    demo.lay_out()
+    with np.load(GOLDEN / "fer.npz") as stored:
+        return stored["input"].ravel().tolist(), stored["outputs"].ravel(), stored["labels"].tolist()
+
+
+def test_fer_on_webgl2_without_numpy_and_without_leaks(page, fer):
+    x, want, labels = fer
+    page.open("pyodide/pyodide-lock.json")
+    found = page.js(ENGINE, x)
+    assert np.abs(np.array(found["y"]) - want).max() < 1e-4
+    assert labels[int(np.argmax(found["y"]))] == "happy"
+    assert found["snapshot"] is True, "the page booted without the memory snapshot"
+    assert found["numpy"] is False, "the page's path imported numpy"
+    assert found["after"] == found["before"] > 0, "a prediction left textures behind"
+    assert found["left"] == 0, "dispose left textures behind"
+    assert found["programs"] <= 16  # one a distinct source
+
+
+def test_the_demo_page_answers_and_looks_right(page, fer, tmp_path):
+    page.console()  # what was said before is not this page's
+    page.open("demos/emotion/index.html")
+    result = page.js("return await webkerasDemo")
+    for backend in ("webgl2", "reference"):
+        assert result["answers"][backend]["happy"] >= 0.99
+    assert page.js("return document.querySelector('.bars .first').textContent") == "happy"
+    assert "ms on webgl2" in page.js("return document.getElementById('status').textContent")
+    shot = Path(tmp_path) / "emotion.png"
+    page.screenshot(shot)
+    assert shot.stat().st_size > 20_000
+    assert not [line for line in page.console() if line.startswith("SEVERE")]
+
+
+def test_the_demo_page_says_what_is_no_picture(page, fer):
+    page.open("demos/emotion/index.html")
+    page.js("await webkerasDemo; await open(new File(['no picture'], 'notes.txt'))")
+    said = page.js("return document.getElementById('status').textContent")
+    assert said.startswith("notes.txt is not a picture")

@@ -1,0 +1,354 @@
+"""The public contract of webkeras.js, in a real browser: what comes out is worked out by hand below."""
+
+import pytest
+
+from tests.browser.site import BIAS, KERNEL, OUT, model_json
+
+FILES = "{ model: '/m.json', weights: '/m.buf', metadata: '/m_metadata.json' }"
+DOUBLE = "{ model: '/double.json', weights: '/double.buf', metadata: '/m_metadata.json' }"
+MODES = pytest.mark.parametrize("worker", [True, False], ids=["worker", "page"])
+BACKENDS = pytest.mark.parametrize("backend", ["webgl2", "reference"])
+
+
+def hidden(x, factor=1):
+    return [max(0.0, sum(v * factor * KERNEL[i][j] for i, v in enumerate(x)) + BIAS[j]) for j in range(3)]
+
+
+def answer(x, factor=1):
+    return [sum(h * OUT[i][j] for i, h in enumerate(hidden(x, factor))) for j in range(2)]
+
+
+def near(found, expected):
+    return found == pytest.approx(expected, abs=1e-5)
+
+
+@MODES
+@BACKENDS
+def test_predicts_and_describes_itself(site, worker, backend):
+    site.open("page.html")
+    found = site.js(
+        f"""
+        const model = new WebKeras.Model({{ filepaths: {FILES}, worker: args[0], backend: args[1] }}), seen = [];
+        for (const type of ["loadingprogress", "initprogress", "predictprogress"])
+          model.addEventListener(type, (e) => seen.push([type, e.progress]));
+        await model.ready();
+        const one = await model.predict({{ hidden_input: new Float32Array([1, 2]) }});
+        const named = await model.predict({{ input: [[1, 2], [-3, 4]] }});
+        const told = await model.predict({{ input: {{ data: new Int8Array([1, 2]), shape: [1, 2] }} }});
+        return {{ one: [...one.answer], shape: one.answer.shape, kind: one.answer.constructor.name,
+          named: [...named.output], shapes: named.output.shape, told: [...told.answer], seen,
+          progress: model.getLoadingProgress(), inputs: model.inputs, outputs: model.outputs, layers: model.layers,
+          backend: model.backend, stats: model.stats }};
+        """,
+        worker,
+        backend,
+    )
+    assert near(found["one"], answer([1, 2]))
+    assert (found["shape"], found["kind"]) == ([1, 2], "Float32Array")
+    assert near(found["named"], answer([1, 2]) + answer([-3, 4]))
+    assert found["shapes"] == [2, 2]
+    assert near(found["told"], answer([1, 2]))
+    assert found["inputs"] == [{"name": "hidden_input", "shape": [None, 2], "dtype": "float32"}]
+    assert found["outputs"] == [{"name": "answer", "shape": [None, 2], "dtype": "float32"}]
+    layers = {row["name"]: row for row in found["layers"]}
+    assert layers["hidden"]["class"] == "Dense"
+    assert layers["hidden"]["shape"] == [None, 3]
+    assert (layers["drop"]["inbound"], layers["drop"]["outbound"]) == (["hidden"], ["answer"])
+    assert found["backend"] == backend
+    assert found["progress"] == 100
+    events = [kind for kind, _ in found["seen"]]
+    assert events.index("loadingprogress") < events.index("initprogress") < events.index("predictprogress")
+    loading = [p for kind, p in found["seen"] if kind == "loadingprogress"]
+    assert loading == sorted(loading)
+    assert loading[-1] == 100
+    for key in ("boot", "load", "init", "ready", "trace", "prepare", "predict"):
+        assert found["stats"][key] >= 0, key
+    assert found["stats"]["snapshot"] is True
+    assert found["stats"]["files"]["weights"]["bytes"] == 60
+
+
+@BACKENDS
+def test_gives_what_happens_inside(site, backend):
+    site.open("page.html")
+    found = site.js(
+        f"""
+        const model = new WebKeras.Model({{ filepaths: {FILES}, backend: args[0] }});
+        const out = await model.predict({{ input: [1, 2] }}, {{ layers: ["hidden", "drop"] }});
+        const plain = await model.predict({{ input: [1, 2] }});
+        return [Object.keys(out), [...out.hidden], [...out.drop], out.hidden.shape, [...out.answer],
+          [...plain.output], Object.keys(plain), [...out.output]];
+        """,
+        backend,
+    )
+    assert sorted(found[0]) == ["answer", "drop", "hidden"]
+    assert near(found[1], hidden([1, 2]))
+    assert near(found[2], hidden([1, 2]))  # dropout does nothing when predicting
+    assert found[3] == [1, 3]
+    for y in (found[4], found[5], found[7]):
+        assert near(y, answer([1, 2]))
+    assert found[6] == ["answer"]
+
+
+@MODES
+def test_answers_everyone_at_once(site, worker):
+    site.open("page.html")
+    found = site.js(
+        f"""
+        const one = new WebKeras.Model({{ filepaths: {FILES}, worker: args[0] }});
+        const two = new WebKeras.Model({{ filepaths: {DOUBLE}, worker: args[0], backend: "reference" }});
+        const asked = [[1, 2], [-3, 4], [5, -6], [0.5, 0.25]];
+        const both = asked.flatMap((x) => [one.predict({{ input: x }}), two.predict({{ input: x }})]);
+        const answers = await Promise.all(both);
+        return answers.map((a) => [...a.output]);
+        """,
+        worker,
+    )
+    for i, x in enumerate([[1, 2], [-3, 4], [5, -6], [0.5, 0.25]]):
+        assert near(found[2 * i], answer(x))
+        assert near(found[2 * i + 1], answer(x, 2))
+
+
+def test_profile_and_explain_speak_of_layers(site):
+    site.open("page.html")
+    steps, text = site.js(
+        f"""
+        const model = new WebKeras.Model({{ filepaths: {FILES}, backend: "reference" }});
+        return [await model.profile({{ input: [1, 2] }}), await model.explain()];
+        """
+    )
+    assert {s["layer"].split()[-1].strip("'") for s in steps} >= {"hidden", "answer"}
+    assert all(s["ms"] >= 0 and s["op"] for s in steps)
+    assert "hidden" in text
+
+
+REFUSALS = {
+    "missing file": ("{ model: '/no.json' }", {}, "no.json", "404"),
+    "no model": ("{}", {}, "filepaths", "'model'"),
+    "surplus file": ("{ model: '/m.json', weigths: '/m.buf' }", {}, "'weigths'", "expected"),
+    "half a pair": ("{ model: '/m.json', weights: '/m.buf' }", {}, "m.json", "metadata"),
+    "truncated": (FILES.replace("m.buf", "short.buf"), {}, "short.buf", "56 bytes"),
+    "unknown layer": ("{ model: '/unknown.json' }", {}, "'Wobble'", "'w'"),
+    "no JSON": ("{ model: '/notjson.json' }", {}, "notjson.json", "JSON"),
+    "unknown backend": (FILES, {"backend": "abacus"}, "'abacus'", "'webgl2'"),
+    "no server": ("{ model: 'http://127.0.0.1:9/m.json' }", {}, "m.json", "cannot be fetched"),
+}
+
+
+@MODES
+@pytest.mark.parametrize("what", REFUSALS)
+def test_refuses_in_one_sentence(site, what, worker):
+    files, more, *words = REFUSALS[what]
+    site.open("page.html")
+    name, message, again = site.js(
+        f"""
+        const model = new WebKeras.Model({{ filepaths: {files}, worker: args[0], ...args[1] }});
+        const e = await model.ready().then(() => ({{}}), (e) => e);
+        const again = await model.predict({{ input: [1, 2] }}).then(() => "answered", (e) => e.message);
+        await model.dispose();
+        return [e.name, e.message, again];
+        """,
+        worker,
+        more,
+    )
+    assert all(w in message for w in words), message
+    assert "\n" not in message
+    assert "Traceback" not in message
+    assert again == message
+    assert name.endswith(("Error", "NoBackend"))
+
+
+BAD_INPUTS = {
+    "wrong name": ("{ x: [1, 2] }", "['x']", "hidden_input"),
+    "wrong length": ("{ input: [1, 2, 3] }", "3 numbers", "expected 2"),
+    "wrong shape": ("{ input: { data: [1, 2], shape: [2, 2] } }", "(2, 2)", "2 numbers"),
+    "ragged": ("{ input: [[1, 2], [3]] }", "'input'", "unequal"),
+    "no numbers": ("{ input: 'cat' }", "'input'", "string"),
+    "null": ("{ input: null }", "'input'", "null"),
+    "bare array": ("new Float32Array(2)", "by name", "predict"),
+    "unknown layer": ("{ input: [1, 2] }, { layers: ['hiden'] }", "'hiden'", "'hidden'"),
+}
+
+
+def test_bad_inputs_are_refused_and_harm_nothing(site):
+    site.open("page.html")
+    tries = ", ".join(f"() => model.predict({call})" for call, *_ in BAD_INPUTS.values())
+    messages, after = site.js(
+        f"""
+        const model = new WebKeras.Model({{ filepaths: {FILES} }}), messages = [];
+        for (const attempt of [{tries}]) messages.push(await attempt().then(() => "answered", (e) => e.message));
+        return [messages, [...(await model.predict({{ input: [1, 2] }})).output]];
+        """
+    )
+    for message, (call, *words) in zip(messages, BAD_INPUTS.values(), strict=True):
+        assert all(w in message for w in words), (call, message)
+    assert near(after, answer([1, 2]))
+
+
+@MODES
+def test_two_hundred_predictions_hold_memory_flat_and_dispose_gives_it_back(site, worker):
+    site.open("page.html")
+    found = site.js(
+        f"""
+        const options = {{ worker: args[0], backend: "webgl2" }};
+        const kept = new WebKeras.Model({{ filepaths: {FILES}, ...options }});
+        await kept.predict({{ input: [1, 2] }});
+        const before = kept.stats.textures;
+        const model = new WebKeras.Model({{ filepaths: {DOUBLE}, ...options }});
+        const ask = (n) => model.predict({{ input: {{ data: new Float32Array(200 * n), shape: [100 * n, 2] }} }});
+        for (let i = 0; i < 20; i++) await ask(1 + (i % 10)); // ten shapes: more than are kept ready
+        for (let i = 0; i < 20; i++) await ask(1);
+        const first = model.stats.textures, heap = [];
+        for (let i = 0; i < 200; i++) {{
+          await ask(1);
+          if (i % 100 === 99) {{ gc(); heap.push(performance.memory.usedJSHeapSize); }}
+        }}
+        const last = model.stats.textures;
+        await model.dispose();
+        await kept.predict({{ input: [1, 2] }});
+        const again = await model.predict({{ input: [1, 2] }}).then(() => "answered", (e) => e.message);
+        return {{ before, first, last, after: kept.stats.textures, heap, again }};
+        """,
+        worker,
+    )
+    assert found["first"] == found["last"] > found["before"] > 0
+    assert found["after"] == found["before"]
+    assert "disposed" in found["again"]
+    if worker:  # in the page, Python's own memory counts too
+        assert found["heap"][1] < found["heap"][0] + 200_000
+
+
+def test_custom_headers_are_sent(site):
+    site.open("page.html")
+    site.js(f"await new WebKeras.Model({{ filepaths: {FILES}, headers: {{ 'X-Key': 'abc' }} }}).ready()")
+    for path in ("/m.json", "/m.buf", "/m_metadata.json"):
+        assert [h.get("X-Key") for h in site.asked(path)] == ["abc"]
+
+
+def test_second_visit_asks_whether_anything_changed(site):
+    load = f"""
+        const model = new WebKeras.Model({{ filepaths: {FILES} }});
+        const out = await model.predict({{ input: [1, 2] }});
+        return [[...out.output], Object.values(model.stats.files).map((f) => f.cached)];
+    """
+    site.open("page.html")
+    assert site.js(load)[1] == [False] * 3
+    site.open("page.html")
+    found, cached = site.js(load)
+    assert cached == [True] * 3
+    assert near(found, answer([1, 2]))
+    assert "If-None-Match" in site.asked("/m.buf")[1]
+    site.files["/m.buf"] = site.files["/double.buf"]
+    site.open("page.html")
+    found, cached = site.js(load)
+    assert near(found, answer([1, 2], 2))
+    assert sorted(cached) == [False, True, True]
+
+
+@MODES
+def test_works_under_a_strict_content_security_policy(site, worker):
+    site.headers["Content-Security-Policy"] = "script-src 'self' 'wasm-unsafe-eval'; object-src 'none'"
+    site.open("page.html")
+    found = site.js(
+        f"""
+        const model = new WebKeras.Model({{ filepaths: {FILES}, worker: args[0], backend: "webgl2" }});
+        const out = await model.predict({{ input: [1, 2] }});
+        let evaluated = true;
+        try {{ eval("1"); }} catch {{ evaluated = false; }}
+        return [[...out.output], evaluated];
+        """,
+        worker,
+    )
+    assert near(found[0], answer([1, 2]))
+    assert found[1] is False  # the policy did hold
+
+
+def test_addresses_are_relative_to_the_page(site):
+    site.files |= {f"/deep/er{k}": site.files[k] for k in ("/m.json", "/m.buf", "/m_metadata.json")}
+    site.open("deep/er/page.html")
+    found = site.js(
+        """
+        const filepaths = { model: "m.json", weights: "m.buf", metadata: "./m_metadata.json" };
+        const model = new WebKeras.Model({ filepaths, base: "../../" });
+        return [...(await model.predict({ input: [1, 2] })).output];
+        """
+    )
+    assert near(found, answer([1, 2]))
+    assert site.asked("/deep/er/m.buf")
+
+
+@MODES
+def test_library_may_come_from_another_origin(site, address, worker):
+    """The library and Pyodide from 127.0.0.1, the page and its model from localhost."""
+    site.headers |= {
+        "Access-Control-Allow-Origin": "*",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }
+    here = site.address.replace("127.0.0.1", "localhost")
+    site.files["/foreign.html"] = f'<!doctype html><script src="{site.address}/webkeras.js"></script>'.encode()
+    site.driver.get(f"{here}/foreign.html")
+    found = site.js(
+        f"""
+        const model = new WebKeras.Model({{ filepaths: {FILES}, worker: args[0] }});
+        return [[...(await model.predict({{ input: [1, 2] }})).output], WebKeras.base, location.origin];
+        """,
+        worker,
+    )
+    assert near(found[0], answer([1, 2]))
+    assert found[1] == f"{site.address}/"
+    assert found[2] == here
+
+
+def test_is_a_module_too(site):
+    site.open("module.html")
+    found = site.js(
+        f"""
+        const {{ default: WebKeras, Model, backends, version }} = await import("/webkeras.mjs");
+        const model = new Model({{ filepaths: {FILES} }});
+        return [[...(await model.predict({{ input: [1, 2] }})).output], await backends(), version, WebKeras.base];
+        """
+    )
+    assert near(found[0], answer([1, 2]))
+    assert found[1]["webgl2"] == ""
+    assert found[1]["reference"] == ""
+    assert found[2].count(".") == 2
+    assert found[3] == f"{site.address}/"
+
+
+def test_reshaped_model_is_another_model(site):
+    """A model whose input is open takes {data, shape}, and says so."""
+    open_model = model_json().replace(b'"batch_input_shape": [null, 2]', b'"batch_input_shape": [null, null, 2]')
+    site.files["/open.json"] = open_model
+    site.open("page.html")
+    found = site.js(
+        """
+        const filepaths = { model: "/open.json", weights: "/m.buf", metadata: "/m_metadata.json" };
+        const model = new WebKeras.Model({ filepaths });
+        await model.ready();
+        const flat = await model.predict({ input: [1, 2] }).then(() => "answered", (e) => e.message);
+        const out = await model.predict({ input: { data: [1, 2, -3, 4], shape: [1, 2, 2] } });
+        return [flat, [...out.output], out.output.shape, model.inputs[0].shape];
+        """
+    )
+    assert "{data, shape}" in found[0]
+    assert near(found[1], answer([1, 2]) + answer([-3, 4]))
+    assert found[2] == [1, 2, 2]
+    assert found[3] == [None, None, 2]
+
+
+def test_the_lost_gpu_is_told(site):
+    site.open("page.html")
+    found = site.js(
+        f"""
+        const canvases = [], Real = OffscreenCanvas;
+        globalThis.OffscreenCanvas = class extends Real {{ constructor(...a) {{ super(...a); canvases.push(this); }} }};
+        const model = new WebKeras.Model({{ filepaths: {FILES}, worker: false, backend: "webgl2" }});
+        await model.ready();
+        const told = new Promise((done) => model.addEventListener("contextlost", (e) => done(e.type)));
+        canvases[0].getContext("webgl2").getExtension("WEBGL_lose_context").loseContext();
+        const type = await told;
+        const answer = model.predict({{ input: [1, 2] }});
+        return [type, await answer.then(() => "answered", (e) => e.name + ": " + e.message)];
+        """
+    )
+    assert found[0] == "contextlost"
+    assert found[1] == "answered" or (found[1].startswith("DeviceLost") and "lost" in found[1])

@@ -1,0 +1,117 @@
+"""What holds for every layer: names, keys, masks, refusals."""
+
+import numpy as np
+import pytest
+
+from webkeras.errors import ConfigError, ShapeError, WeightsError
+from webkeras.graph import Value, full
+from webkeras.layers import LAYERS, Layer
+
+CLASSES = """
+InputLayer Dense EinsumDense Embedding ReversibleEmbedding Identity Lambda Masking Conv1D Conv2D Conv3D Conv1DTranspose
+Conv2DTranspose Conv3DTranspose DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D AveragePooling1D
+AveragePooling2D AveragePooling3D MaxPooling1D MaxPooling2D MaxPooling3D GlobalAveragePooling1D GlobalAveragePooling2D
+GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D AdaptiveAveragePooling1D
+AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D
+BatchNormalization GroupNormalization LayerNormalization RMSNormalization UnitNormalization SpectralNormalization
+Activation ELU LeakyReLU PReLU ReLU Softmax AdditiveAttention Attention GroupQueryAttention MultiHeadAttention Add
+Average Concatenate
+Dot Maximum Minimum Multiply Subtract Cropping1D Cropping2D Cropping3D Flatten Permute RepeatVector Reshape
+UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D Dropout SpatialDropout1D
+SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout GaussianNoise ActivityRegularization RandomBrightness
+RandomContrast RandomCrop RandomFlip RandomRotation RandomTranslation RandomZoom CenterCrop Resizing Rescaling
+Normalization CategoryEncoding Discretization IntegerLookup STFTSpectrogram ThresholdedReLU LocallyConnected1D
+LocallyConnected2D BatchNormalizationV1
+""".split()
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_the_class_is_known(name):
+    assert issubclass(LAYERS[name], Layer)
+
+
+@pytest.mark.parametrize("cls", sorted(set(LAYERS.values()), key=lambda c: c.__name__), ids=lambda c: c.__name__)
+def test_every_layer_says_what_it_is(cls):
+    assert cls.__doc__
+
+
+def test_a_key_that_nobody_reads_is_an_error():
+    with pytest.raises(ConfigError, match="Dropout 'd': config key 'size' is read by nobody"):
+        LAYERS["Dropout"]({"name": "d", "rate": 0.5, "size": 3})
+
+
+def test_what_matters_in_training_only_is_read_over():
+    LAYERS["Dense"]({"name": "d", "units": 3, "kernel_initializer": {}, "bias_regularizer": None, "trainable": False})
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "sentence"),
+    [
+        ("Conv2D", {"filters": 1, "kernel_size": [1, 2, 3]}, "'kernel_size': \\[1, 2, 3\\]; expected 2 numbers"),
+        ("Conv2D", {"filters": 1, "kernel_size": 3, "padding": "causal"}, "'causal'; expected 'valid' or 'same'"),
+        ("Dense", {}, "config has no 'units'"),
+        ("Dense", {"units": 3, "activation": "zigzag"}, "unknown activation 'zigzag'.*custom_objects"),
+        ("Dense", {"units": 3, "lora_rank": 4}, "'lora_rank': 4; expected None"),
+        ("Lambda", {"name": "l", "function": "4wEAAA"}, "Lambda 'l'.*not run.*custom_objects"),
+        ("ZeroPadding3D", {"padding": [1, 2]}, "'padding'.*expected 3 pairs"),
+        ("STFTSpectrogram", {"mode": "angle"}, "'mode': 'angle'; expected"),
+    ],
+)
+def test_a_config_that_makes_no_layer_is_refused(name, config, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        LAYERS[name](config)
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "shapes", "sentence"),
+    [
+        ("Cropping2D", {"cropping": 3}, [(1, 5, 9, 2)], "leaves nothing"),
+        ("Permute", {"dims": [1, 3]}, [(1, 2, 3)], "dims \\(1, 3\\)"),
+        ("RepeatVector", {"n": 3}, [(1, 2, 3)], "expected \\(batch, features\\)"),
+        ("Dot", {"axes": 0}, [[(2, 3), (2, 3)]], "batch axis"),
+        ("Add", {}, [[(2, 3), (2, 4)]], "do not broadcast"),
+        ("Subtract", {}, [[(2, 3)] * 3], "expected two"),
+        ("UpSampling2D", {}, [(1, 4, 3)], "expected 4 axes"),
+        ("Attention", {}, [(1, 4, 3)], "expected one"),
+        ("Reshape", {"target_shape": [5, -1]}, [(1, 4, 3)], "cannot take the shape"),
+    ],
+)
+def test_shapes_that_a_layer_cannot_take_are_refused_by_its_name(name, config, shapes, sentence):
+    xs = [[Value(s) for s in shape] if isinstance(shape, list) else Value(shape) for shape in shapes]
+    with pytest.raises(ShapeError, match=f"{name} 'x': .*{sentence}"):
+        LAYERS[name]({"name": "x", **config})(*xs)
+
+
+def test_weights_that_do_not_fit_are_refused():
+    layer = LAYERS["Conv1D"]({"name": "c", "filters": 2, "kernel_size": 3}, 3, [np.ones((3, 5, 2)), np.ones(2)])
+    with pytest.raises(WeightsError, match=r"Conv1D 'c': kernel is .*3, 5, 2.*3, 4, 2"):
+        layer(Value((1, 9, 4)))
+
+
+def test_training_is_refused():
+    with pytest.raises(ConfigError, match="training"):
+        LAYERS["Dropout"]({"name": "d", "rate": 0.5})(Value((1, 3)), training=True)
+
+
+def test_masks_stop_pass_and_are_used():
+    x = Value((1, 4, 3))
+    x.mask = full((1, 4), 1.0)
+    assert LAYERS["Dropout"]({"rate": 0.5})(x).mask is x.mask
+    assert LAYERS["ZeroPadding1D"]({})(x).mask is None
+    stopped = LAYERS["RandomFlip"]({})(x)  # gives its input back, whose mask must not stick to it
+    assert stopped.mask is None
+    assert x.mask is not None
+    assert LAYERS["GlobalAveragePooling1D"]({})(x).mask is None
+
+
+def test_a_mask_that_is_handed_in_goes_before_the_one_that_came_along():
+    x, other = Value((1, 4, 3)), full((1, 4), 1.0)
+    x.mask = full((1, 4), 0.0)
+    y = LAYERS["GlobalAveragePooling1D"]({})(x, mask=other)
+    inputs, todo = set(), [y.node]
+    while todo:
+        node = todo.pop()
+        inputs |= set(map(id, node.inputs))
+        todo += [v.node for v in node.inputs if v.node]
+    assert id(other) in inputs
+    assert id(x.mask) not in inputs
