@@ -48,20 +48,24 @@ def kernels() -> Any:
         raise NoBackend("there is no browser here") from None
     preload()
     if len(_files) < 3:
-        raise NoBackend("this copy of webkeras was made without its WebAssembly modules; run python -m tools.build_wasm")
+        raise NoBackend(
+            "this copy of webkeras was made without its WebAssembly modules; run python -m tools.build_wasm"
+        )
     if not hasattr(js, "webkerasWasm"):
         from pyodide.code import run_js
 
         run_js(_files["machine.js"].decode())
     try:
-        _opened = js.webkerasWasm.open(to_js(_files["kernels_relaxed.wasm"]), to_js(_files["kernels.wasm"]), _threads(js))
+        _opened = js.webkerasWasm.open(
+            to_js(_files["kernels_relaxed.wasm"]), to_js(_files["kernels.wasm"]), _threads(js)
+        )
     except Exception as e:
         raise NoBackend(_words(e)) from None
     return _opened
 
 
 def _threads(js: Any) -> int:
-    """As many as there are cores, four at most: beyond that the memory is the limit. One where the page is not isolated."""
+    """As many as there are cores, but at most four; one where the page is not isolated."""
     if not getattr(js, "crossOriginIsolated", False):
         return 1
     return max(1, min(4, int(getattr(js.navigator, "hardwareConcurrency", 1))))
@@ -111,10 +115,14 @@ class WasmExecutable:
         text, buffers = program(planned)
         opened = kernels()
         try:
-            self.machine = js.webkerasWasm.create(opened, js.JSON.parse(text), to_js([_js(b) for b in buffers]), _script(js, opened))
+            self.machine = js.webkerasWasm.create(
+                opened, js.JSON.parse(text), to_js([_js(b) for b in buffers]), _script(js, opened)
+            )
         except Exception as e:
             need = planned.floats * 4 / 2**20
-            raise BackendError(f"wasm: the model needs {need:.0f} MiB of memory, and the browser says: {_words(e)}") from None
+            raise BackendError(
+                f"wasm: the model needs {need:.0f} MiB of memory, and the browser says: {_words(e)}"
+            ) from None
 
     def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         from js import Object
