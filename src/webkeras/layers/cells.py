@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 
 from webkeras import ops
 from webkeras.errors import WeightsError
-from webkeras.graph import Literal, Value
+from webkeras.graph import Value
 from webkeras.layers.activation import activation
 from webkeras.layers.base import Layer, key, layer, make
 from webkeras.layers.read import boolean, whole
 from webkeras.lazy import np
-from webkeras.shapes import Shape, size
+from webkeras.shapes import Shape
 from webkeras.version import Version
 
 Run = tuple[Any, list[Any]]  # outputs in the order of the input, and the final states
@@ -32,9 +32,7 @@ def child(v: Any, dialect: int) -> Any:
 
 def zeros(like: Any, shape: Shape) -> Any:
     """Zeros: a Value beside Values, an array beside arrays."""
-    if isinstance(like, Value):
-        return Value(shape, constant=Literal(shape, (0.0,) * size(shape)))
-    return np.zeros(shape, "float32")
+    return ops.full(shape, 0.0) if isinstance(like, Value) else np.zeros(shape, "float32")
 
 
 def at(x: Any, t: int) -> Any:
