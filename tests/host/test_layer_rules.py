@@ -21,7 +21,7 @@ UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
 SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout GaussianNoise ActivityRegularization RandomBrightness
 RandomContrast RandomCrop RandomFlip RandomRotation RandomTranslation RandomZoom CenterCrop Resizing Rescaling
 Normalization CategoryEncoding Discretization IntegerLookup STFTSpectrogram ThresholdedReLU LocallyConnected1D
-LocallyConnected2D BatchNormalizationV1
+LocallyConnected2D BatchNormalizationV1 Hashing StringLookup TextVectorization
 """.split()
 
 
