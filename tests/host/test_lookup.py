@@ -11,7 +11,7 @@ from webkeras.graph import Value
 from webkeras.layers import LAYERS
 from webkeras.layers.fingerprint import farm, sip
 
-# Of n bytes 0x21 + i % 90: tf.strings.to_hash_bucket_fast(text, 2**62) and _strong(text, 2**62, [3, 7]), TensorFlow 2.15.1
+# Of n bytes 0x21 + i % 90: TensorFlow 2.15.1's tf.strings.to_hash_bucket_fast(s, 2**62) and _strong(s, 2**62, [3, 7])
 FARM = {
     0: 1936946117179621455,
     1: 3152378937766532274,
