@@ -35,8 +35,8 @@ NAMES = {
     "ActivityRegularization",
     Augmentation: "AugMix CutMix MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter "
     "RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight "
-    "RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth "
-    "RandomZoom",
+    "RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
+    "RandomShear RandomTranslation RandomWidth RandomZoom",
 }
 for base, names in NAMES.items():
     for name in names.split():  # a class each, so that messages have Keras' names
