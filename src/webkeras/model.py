@@ -17,7 +17,7 @@ from webkeras.errors import ConfigError, ShapeError, WebKerasError, WeightsError
 from webkeras.lazy import np
 from webkeras.shapes import Shape, size
 from webkeras.spec import Spec, flat, replace
-from webkeras.trace import Network, input_shapes, one_sample, output_names, resolved, stateful_batch
+from webkeras.trace import Network, input_shapes, one_sample, output_names, resolved, stateful_batch, text_inputs
 from webkeras.version import Version
 from webkeras.weights import Stored, Weights
 
@@ -86,6 +86,7 @@ class Model:
         theano = spec.backend == "theano" if theano_kernels is None else theano_kernels
         version = Version(spec.keras_version or spec.dialect, theano)
         self.network = Network(spec, weights, version)
+        self._texts = text_inputs(spec, self.network.layers)
         self.stats: dict[str, float] = {}
         self._prepared: dict[tuple[Any, ...], Prepared] = {}
         self._states: dict[str, tuple[Shape, Any]] = {}  # flat buffers, as the backend gave them
@@ -116,7 +117,7 @@ class Model:
     @cached_property
     def _one(self) -> Any:
         """The graph for one sample; None where an input has an open dimension."""
-        shapes = one_sample(self.spec)
+        shapes = None if self._texts else one_sample(self.spec)
         ready = self._prepared.get(self._key(shapes)) if shapes else None
         return ready.graph if ready else self.network.trace(shapes) if shapes else None
 
@@ -126,6 +127,7 @@ class Model:
         x is an array, or a list or dict (by input name) of several; a single output comes as an array, several as the
         model nests them in lists and dicts. Every array carries the batch axis. A stateful model takes samples in
         batches of the size its file names, unless told otherwise, and carries its states from call to call.
+        Text, for a model that begins with StringLookup or TextVectorization, comes in lists or an array of strings.
         With `layers`, a dict comes back: the outputs by name, and what the first call of each of those layers gave.
         Raises ShapeError, naming the input, or ConfigError for a layer the model does not have.
         """
@@ -225,7 +227,7 @@ class Model:
 
     def _traced(self, shapes: Mapping[str, Shape], layers: Sequence[str]) -> Any:
         start = time.perf_counter()
-        graph = self.network.trace(resolved(self.spec, shapes), layers)
+        graph = self.network.trace(resolved(self.spec, shapes, self._texts), layers)
         self.stats["trace"] = (time.perf_counter() - start) * 1000
         return graph
 
@@ -251,7 +253,7 @@ class Model:
             given = dict(zip(names, x if several else [x], strict=False))
         if set(given) != set(names) or (isinstance(x, list) and len(names) > 1 and len(x) != len(names)):
             raise ShapeError(f"model {self.spec.name!r} got inputs {sorted(given)}; expected {sorted(names)}")
-        return {k: given[k] for k in names}
+        return {k: self._texts[k].encode(_lists(given[k])) if k in self._texts else given[k] for k in names}
 
     def _unnamed(self, y: Mapping[str, Any]) -> Any:
         """Outputs as the file nests them: one, a list, or a dict."""
@@ -286,6 +288,11 @@ class Model:
 def _open(shape: Shape | None) -> tuple[int | None, ...] | None:
     """A shape with its batch axis open."""
     return None if shape is None else (None, *shape[1:])
+
+
+def _lists(x: Any) -> Any:
+    """An array of text as nested lists."""
+    return x.tolist() if hasattr(x, "tolist") else x
 
 
 def _array(y: Any) -> Any:

@@ -21,7 +21,7 @@ UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
 SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout GaussianNoise ActivityRegularization RandomBrightness
 RandomContrast RandomCrop RandomFlip RandomRotation RandomTranslation RandomZoom CenterCrop Resizing Rescaling
 Normalization CategoryEncoding Discretization IntegerLookup STFTSpectrogram ThresholdedReLU LocallyConnected1D
-LocallyConnected2D BatchNormalizationV1
+LocallyConnected2D BatchNormalizationV1 Hashing StringLookup TextVectorization
 """.split()
 
 
@@ -56,6 +56,7 @@ def test_a_number_may_come_wrapped():
         ("Conv2D", {"filters": 1, "kernel_size": [1, 2, 3]}, "'kernel_size': \\[1, 2, 3\\]; expected 2 numbers"),
         ("Conv2D", {"filters": 1, "kernel_size": 3, "padding": "causal"}, "'causal'; expected 'valid' or 'same'"),
         ("Dense", {}, "config has no 'units'"),
+        ("Dense", {"units": 2**25}, "'units': 33554432; expected a whole number up to"),
         ("Dense", {"units": 3, "activation": "zigzag"}, "unknown activation 'zigzag'.*custom_objects"),
         ("Dense", {"units": 3, "lora_rank": 4}, "'lora_rank': 4; expected None"),
         ("Lambda", {"name": "l", "function": "4wEAAA"}, "Lambda 'l'.*not run.*custom_objects"),
@@ -78,6 +79,8 @@ def test_a_config_that_makes_no_layer_is_refused(name, config, sentence):
         ("Add", {}, [[(2, 3), (2, 4)]], "do not broadcast"),
         ("Subtract", {}, [[(2, 3)] * 3], "expected two"),
         ("UpSampling2D", {}, [(1, 4, 3)], "expected 4 axes"),
+        ("UpSampling2D", {"size": 2**20}, [(1, 4, 4, 3)], "expected fewer than"),
+        ("ZeroPadding2D", {"padding": 2**20}, [(1, 4, 4, 3)], "expected fewer than"),
         ("Attention", {}, [(1, 4, 3)], "expected one"),
         ("Reshape", {"target_shape": [5, -1]}, [(1, 4, 3)], "cannot take the shape"),
     ],

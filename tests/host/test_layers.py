@@ -65,6 +65,8 @@ def test_layer_answers_as_keras(path: Path, name: str) -> None:
     )
     allowed = tolerance(f"{path.parent.name}-{path.stem}-{name}")
     check(answers(model, case), case, allowed)
+    if model._texts:  # what goes into the graph is not what goes into the model
+        return
     graph = model.network.trace({i.name: x.shape for i, (_, x) in zip(model.inputs, case.inputs, strict=True)})
     if set(graph.inputs) == {i.name for i in model.inputs}:  # no states
         feed = {i.name: x for i, (_, x) in zip(model.inputs, case.inputs, strict=True)}
@@ -93,7 +95,7 @@ def answers(model: Model, case: Any) -> list[Any]:
     for i in range(calls):
         if i in case.notes.get("reset_before", []):
             model.reset_states()
-        xs = [np.split(x, calls)[i] for _, x in case.inputs]
+        xs = [np.split(x, calls)[i] for _, x in case.inputs] + list(case.notes.get("texts", {}).values())
         y = model.predict(xs if len(xs) > 1 else xs[0])
         found.append(flat(y))
     return [np.concatenate(parts) for parts in zip(*found, strict=True)]

@@ -83,7 +83,9 @@ def _long(s: bytes) -> int:
     v, w = (0, 0), (0, 0)
     x = (x * K2 + words(0, 1)[0]) & MASK
 
-    def step(i: int, x: int, y: int, z: int, mul: int, nine: int) -> tuple[int, int, int, tuple[int, int], tuple[int, int]]:
+    def step(
+        i: int, x: int, y: int, z: int, mul: int, nine: int
+    ) -> tuple[int, int, int, tuple[int, int], tuple[int, int]]:
         eight = words(i, 8)
         x = _right((x + y + v[0] + eight[1]) & MASK, 37) * mul & MASK
         y = _right((y + v[1] + eight[6]) & MASK, 42) * mul & MASK

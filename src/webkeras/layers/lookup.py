@@ -18,17 +18,21 @@ from webkeras.layers.read import anything, boolean, one_of, optional, whole
 SPACE = re.compile(r"[ \t\n\v\f\r]+")
 PUNCTUATION = str.maketrans("", "", "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'")
 LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")  # as TensorFlow: ASCII only
-MODES = one_of("int", "one_hot", "multi_hot", "count", "tf_idf")
+MODES = one_of("int", "one_hot", "multi_hot", "count")  # "tf_idf" is not there
 
 
 class Front(Layer):
     """A layer that can only stand at the front of a model, reading an input that nobody else reads."""
+
+    encoded = False  # is x what `encode` made?
 
     def encode(self, rows: list[Any]) -> list[Any]:
         """Words or numbers, a sample a row -> numbers."""
         raise NotImplementedError
 
     def call(self, x: Any) -> Any:
+        if self.encoded:
+            return x
         raise ConfigError(f"{self}: reads text, which only an input of the model can be; connect it to one of its own")
 
 
@@ -46,7 +50,7 @@ def word(x: Any) -> str:
     return x if isinstance(x, str) else str(x)
 
 
-def vectors(rows: list[Any], mode: str, depth: int, weights: list[float] | None = None) -> list[Any]:
+def vectors(rows: list[Any], mode: str, depth: int) -> list[Any]:
     """Whole numbers as an output mode has them; see `preprocessing.encoded`. Those below 0 count nowhere."""
     if mode == "int":
         return rows
@@ -67,12 +71,7 @@ def vectors(rows: list[Any], mode: str, depth: int, weights: list[float] | None 
         return [one(x) for x in rows]
     if any(not isinstance(row, list) or any(isinstance(v, list) for v in row) for row in rows):
         raise ShapeError(f"output_mode {mode!r} takes (batch, words)")
-    counts = [hot(row, 1.0 if mode == "multi_hot" else float("inf")) for row in rows]
-    if mode != "tf_idf":
-        return counts
-    if weights is None:
-        raise ConfigError("output_mode 'tf_idf' has no idf_weights; give them to the layer before saving the model")
-    return [[c * w for c, w in zip(row, weights, strict=True)] for row in counts]
+    return [hot(row, 1.0 if mode == "multi_hot" else float("inf")) for row in rows]
 
 
 @layer("Hashing")
@@ -85,7 +84,7 @@ class Hashing(Front):
     num_bins = key(whole)
     mask_value = key(anything, None)
     salt = key(anything, None)
-    output_mode = key(one_of("int", "one_hot", "multi_hot", "count"), "int")
+    output_mode = key(MODES, "int")
     sparse = key(one_of(False), False)
 
     def encode(self, rows: list[Any]) -> list[Any]:
@@ -98,7 +97,7 @@ class Hashing(Front):
             if masks and text == word(self.mask_value):
                 return 0
             found = farm(text.encode()) if salt is None else sip(text.encode(), (salt[0], salt[1]))
-            return found % bins + masks
+            return int(found % bins) + masks
 
         return vectors(each(place, rows), self.output_mode, self.num_bins)
 
@@ -118,7 +117,7 @@ class Vocabulary(Front):
     output_mode = key(MODES, "int")
     max_tokens = key(optional(whole), None)
     pad_to_max_tokens = key(boolean, False)
-    idf_weights = key(optional(list), None)
+    idf_weights = key(one_of(None), None)
     sparse = key(one_of(False), False)
     encoding = key(one_of("utf-8"), "utf-8")
     training = ("vocabulary_size", "has_input_vocabulary", "vocabulary_dtype")
@@ -149,11 +148,7 @@ class Vocabulary(Front):
 
         size = max([*found.values(), start + self.num_oov_indices - 1]) + 1
         depth = self.max_tokens if self.pad_to_max_tokens and self.max_tokens else size
-        idf = self.idf_weights
-        if idf is not None:  # words outside weigh what the vocabulary does on average; padding nothing
-            outside = [sum(idf) / len(idf)] * self.num_oov_indices
-            idf = ([*outside, *idf] if len(idf) < size else idf) + [0.0] * (depth - size)
-        return vectors(each(place, rows), self.output_mode, depth, idf)
+        return vectors(each(place, rows), self.output_mode, depth)
 
 
 @layer("StringLookup")

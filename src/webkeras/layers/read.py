@@ -14,9 +14,9 @@ def boolean(v: Any) -> bool:
 
 
 def whole(v: Any) -> int:
-    """A whole number."""
-    if isinstance(v, bool) or int(v) != v:
-        raise ValueError(f"{v!r}; expected a whole number")
+    """A whole number, below what float32 counts without gaps: no size of a layer is larger."""
+    if isinstance(v, bool) or int(v) != v or abs(v) > 2**24:
+        raise ValueError(f"{v!r}; expected a whole number up to {2**24}")
     return int(v)
 
 

@@ -19,7 +19,6 @@ for options in ({}, {"num_oov_indices": 0}, {"num_oov_indices": 3}, {"mask_token
     text("StringLookup", rows, vocabulary=["red", "green", "blue"], **options)
 text("StringLookup", [["red", ""], ["", "mauve"]], vocabulary=["red"], mask_token="", output_mode="count")
 text("StringLookup", [["red"], ["mauve"]], vocabulary=["red", "green"], output_mode="one_hot")
-text("StringLookup", WORDS, vocabulary=["red", "blue"], output_mode="tf_idf", idf_weights=[0.5, 2.0])
 text("StringLookup", WORDS, vocabulary=["red"], output_mode="count", max_tokens=5, pad_to_max_tokens=True)
 for options in (
     {},
