@@ -14,6 +14,7 @@ from webkeras import files
 from webkeras.backends import Backend, Executable, choose
 from webkeras.buffer import HostBuffer
 from webkeras.errors import ConfigError, ShapeError, WebKerasError, WeightsError
+from webkeras.layers.base import custom_objects as meanings
 from webkeras.lazy import np
 from webkeras.shapes import Shape, size
 from webkeras.spec import Spec, flat, replace
@@ -79,13 +80,19 @@ class Model:
     """A model bound to a backend. Graphs are made and kept per set of input shapes."""
 
     def __init__(
-        self, spec: Spec, weights: Weights | Stored, backend: Backend, theano_kernels: bool | None = None
+        self,
+        spec: Spec,
+        weights: Weights | Stored,
+        backend: Backend,
+        theano_kernels: bool | None = None,
+        custom: Mapping[str, Any] | None = None,
     ) -> None:
         """Raises ConfigError or WeightsError where spec and weights do not fit."""
         self.spec, self.backend = spec, backend
         theano = spec.backend == "theano" if theano_kernels is None else theano_kernels
         version = Version(spec.keras_version or spec.dialect, theano)
-        self.network = Network(spec, weights, version)
+        with meanings(custom or {}):
+            self.network = Network(spec, weights, version)
         self._texts = text_inputs(spec, self.network.layers)
         self.stats: dict[str, float] = {}
         self._prepared: dict[tuple[Any, ...], Prepared] = {}
@@ -306,13 +313,15 @@ def load_model(
     weights: str | Path | bytes | None = None,
     metadata: str | Path | bytes | None = None,
     backend: str = "auto",
+    custom_objects: Mapping[str, Any] | None = None,
     keras_version: str | None = None,
     theano_kernels: bool | None = None,
 ) -> Model:
     """A model from what Keras saved (`.keras`, `.h5`), or from its JSON and weights: the encoder's with their metadata,
     `.weights.h5`, or those of a whole model's file. Each is a path, or the file's bytes.
 
-    `keras_version` says which Keras wrote a file that does not say so itself. `theano_kernels` says that it was trained
+    `custom_objects` are functions of tensors by name, for Lambda layers and custom activations, and subclasses of
+    `webkeras.Layer`. `keras_version` says which Keras wrote a file that does not say so itself. `theano_kernels` says that it was trained
     on Theano, which turned kernels around and padded otherwise for "same": files of Keras 1 do not tell.
     Raises ConfigError, WeightsError or NoBackend; nothing is half loaded.
     """
@@ -324,7 +333,7 @@ def load_model(
         None if metadata is None else _file(metadata, "metadata"),
         keras_version,
     )
-    return Model(spec, found, choose(backend), theano_kernels)
+    return Model(spec, found, choose(backend), theano_kernels, custom_objects)
 
 
 def _file(source: str | Path | bytes, what: str) -> files.File:

@@ -11,7 +11,7 @@ from typing import Any
 
 from webkeras import ops
 from webkeras.errors import ConfigError, ShapeError
-from webkeras.layers.base import LAYERS, Layer, key, layer
+from webkeras.layers.base import LAYERS, Layer, custom, key, layer
 from webkeras.layers.read import anything, number, optional
 from webkeras.shapes import Shape
 from webkeras.shapes import axes as positive
@@ -209,8 +209,8 @@ def read(v: Any, dialect: int) -> Activation:
         return ACTIVATIONS["linear"]
     if isinstance(v, Mapping) and v.get("class_name") in LAYERS:
         return Bare(LAYERS[v["class_name"]](v["config"], dialect))
-    name = str(v.get("config") if isinstance(v, Mapping) else v)
-    function = OLDER.get(dialect, {}).get(name) or ACTIVATIONS.get(name)
+    name = str(v.get("config") if isinstance(v, Mapping) else v).rpartition(">")[2]
+    function = custom(name) or OLDER.get(dialect, {}).get(name) or ACTIVATIONS.get(name)
     if function is None and issubclass(LAYERS.get(name, Layer), ActivationLayer):
         return Bare(LAYERS[name]({}, dialect))
     if function is None:
