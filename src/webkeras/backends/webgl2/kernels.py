@@ -167,7 +167,8 @@ def product(planner: Any, node: Node, w_rows: tuple[int, int]) -> None:
     part = -(-k4 // parts)
     several = Tile(layout.rows * parts, 1, layout.c, 1).within(planner.limits)
     value = Value((layout.rows * parts, 1, layout.c))
-    sums = planner.emit("matmul.glsl", node, value, several, inputs, {**params, "part": part}, {**unrolled(1), "PARTS": parts})
+    cut = {**unrolled(1), "PARTS": parts}
+    sums = planner.emit("matmul.glsl", node, value, several, inputs, {**params, "part": part}, cut)
     params = {"x_tile": several.param, "in_rows": parts, "in_w": 1, "in_c": layout.c, "in_c4": layout.c4}
     start, function = REDUCERS["sum"]
     defines: dict[str, str | int] = {"START": start, "REDUCE(a, b)": function}

@@ -40,7 +40,7 @@ def winograd(planner: Any, node: Node) -> None:
 
     x, w = node.inputs[:2]
     c, f = w.shape[-2:]
-    n, h, wide, _ = node.out.shape
+    _, h, wide, _ = node.out.shape
     th, tw = -(-h // 4), -(-wide // 4)
     kernels, tiles, products = _layouts(planner, node)
     made = planner.places.get((id(w), kernels))
