@@ -4,7 +4,7 @@
     --steps now,direct                which rungs (RUNGS below)
     --n 20                            predictions that are timed, after two
     --draws                           every draw of a plan as well
-    --prepare                         only lay out dist/bench/ladder, and say which page to open (for a machine with a GPU)
+    --prepare                         only lay out dist/bench/ladder, and say which page to open (on a GPU machine)
 
 Nothing of Pyodide is in the page: plans are made here, runner.js replays them. What was found stands in README.md.
 """
@@ -19,10 +19,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+import webkeras  # noqa: E402
 from tests.bench.run import BENCH, lay_out, measure  # noqa: E402
 from tools.common import DIST, copy_if_changed, say  # noqa: E402
-
-import webkeras  # noqa: E402
 from webkeras.backends.webgl2 import kernels, winograd  # noqa: E402
 from webkeras.backends.webgl2.context import plan  # noqa: E402
 from webkeras.backends.webgl2.layout import Limits  # noqa: E402
