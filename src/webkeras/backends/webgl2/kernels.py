@@ -14,8 +14,8 @@ from webkeras.errors import BackendError
 from webkeras.graph import Node, Value
 from webkeras.shapes import Shape, size
 
-EPILOGUES = frozenset({"conv", "conv_transpose", "matmul", "pool", "reduce"})
-NATIVE = frozenset({"softmax", "log_softmax", "simple_rnn", "lstm", "gru"})
+EPILOGUES = frozenset({"conv", "conv_transpose", "matmul", "pool", "reduce", "resize"})
+NATIVE = frozenset({"softmax", "log_softmax", "resize", "simple_rnn", "lstm", "gru"})
 WIDEST = 7  # kernels wider than this are not unrolled
 ENOUGH = 4096  # fragments that keep a GPU busy
 
@@ -190,6 +190,15 @@ def pool(planner: Any, node: Node) -> None:
     draw(planner, "pool.glsl", node, layout, {"x_": planner.get(node.inputs[0])}, params, defines)
 
 
+def resize(planner: Any, node: Node) -> None:
+    """Nearest or linear, all axes in one draw."""
+    x, layout = node.inputs[0], planner.tile(node.out)
+    sizes = {"size_in": triple(x.shape[1:-1], 1), "size_out": triple(node.attrs["size"], 1)}
+    defines: dict[str, str | int] = {"NEAREST": 1} if node.attrs["mode"] == "nearest" else {}
+    params = {**sizes, "x_tile": planner.tile(x).param, "out_c4": layout.c4}
+    draw(planner, "resize.glsl", node, layout, {"x_": planner.get(x)}, params, defines)
+
+
 REDUCERS = {
     "sum": ("0.0", "((a) + (b))"),
     "max": ("uintBitsToFloat(0xff800000u)", "max(a, b)"),
@@ -290,6 +299,7 @@ KERNELS = {
     "matmul": matmul,
     "pool": pool,
     "reduce": reduce,
+    "resize": resize,
     "softmax": softmax,
     "log_softmax": softmax,
     "take": take,
