@@ -195,9 +195,7 @@ class Planner:
         targets = [(texture, i) for i in range(layers)]
         label = f"{node.op} {node.layer}".strip() if node else "convert"
         common: dict[str, str | int] = {"TAIL": layout.c % 4} if isinstance(layout, Tile) and layout.c % 4 else {}
-        self.step(
-            shader, targets, (0, 0, width, height), inputs, params, {**common, **(defines or {})}, label
-        )
+        self.step(shader, targets, (0, 0, width, height), inputs, params, {**common, **(defines or {})}, label)
         return self.place(out, layout, texture)
 
     def step(

@@ -29,8 +29,8 @@ def share(plan: Plan) -> None:
         new(t)  # an input is uploaded before the first draw
     for i, step in enumerate(plan.steps):
         for t in step.outs:
-            if plan.textures[t].slot < 0:
-                _take(plan, t, free) or new(t)
+            if plan.textures[t].slot < 0 and not _take(plan, t, free):
+                new(t)
         for t in {*step.inputs.values(), *step.outs}:
             if last[t] == i and not plan.textures[t].constant:
                 free.append(plan.textures[t].slot)

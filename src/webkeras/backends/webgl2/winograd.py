@@ -8,6 +8,7 @@ from webkeras.backends.webgl2.layout import Tile, lanes
 from webkeras.graph import Node, Value
 
 PIXELS = 14 * 14  # smaller images have deep kernels, which Winograd makes four times as large
+MULTIPLICATIONS = 16e6  # with fewer, four programs more to compile cost more than they save
 
 
 def pays(planner: Any, node: Node) -> bool:
@@ -19,6 +20,8 @@ def pays(planner: Any, node: Node) -> bool:
     if any(d != 1 for d in a.get("dilation") or ()) or planner.limits.lanes < 6 or out[1] * out[2] < PIXELS:
         return False
     c4, f4 = -(-x.shape[-1] // 4), -(-out[-1] // 4)
+    if 9 * out[0] * out[1] * out[2] * x.shape[-1] * out[-1] < MULTIPLICATIONS:
+        return False
     if 78 * c4 * f4 < 216 * (c4 + f4):
         return False
     return all(not t.within(planner.limits).folded for t in _layouts(planner, node))
@@ -40,7 +43,7 @@ def winograd(planner: Any, node: Node) -> None:
 
     x, w = node.inputs[:2]
     c, f = w.shape[-2:]
-    n, h, wide, _ = node.out.shape
+    _, h, wide, _ = node.out.shape
     th, tw = -(-h // 4), -(-wide // 4)
     kernels, tiles, products = _layouts(planner, node)
     made = planner.places.get((id(w), kernels))
