@@ -7,7 +7,7 @@ from tests.browser.site import BIAS, KERNEL, OUT, model_json
 FILES = "{ model: '/m.json', weights: '/m.buf', metadata: '/m_metadata.json' }"
 DOUBLE = "{ model: '/double.json', weights: '/double.buf', metadata: '/m_metadata.json' }"
 MODES = pytest.mark.parametrize("worker", [True, False], ids=["worker", "page"])
-BACKENDS = pytest.mark.parametrize("backend", ["webgl2", "reference"])
+BACKENDS = pytest.mark.parametrize("backend", ["webgl2", "wasm", "reference"])
 
 
 def hidden(x, factor=1):
