@@ -36,6 +36,7 @@ def machine_page(request, chromium_driver) -> Iterator[tuple[Page, bool]]:
     Thread(target=server.serve_forever, daemon=True).start()
     yield Page(chromium_driver, f"http://127.0.0.1:{server.server_port}"), request.param
     server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture(scope="module")
