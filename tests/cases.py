@@ -276,6 +276,12 @@ def fusions() -> Iterator[Case]:
         ((1, 7, 9, 5), (3, 3, 5, 4)),
         (1,),
     )
+    yield Case(
+        "a 3x3 convolution large enough for Winograd",
+        lambda x, w, b: ops.maximum(ops.conv(x, w, strides=ONE, pads=((1, 1), (0, 2))) + b, 0.0),
+        ((2, 15, 17, 24), (3, 3, 24, 26), (26,)),
+        (1, 2),
+    )
     yield Case("one value, two users", lambda x: (lambda y: ops.tanh(y) + ops.exp(y) * x)(ops.sigmoid(x)), ((2, 9, 5),))
     yield Case(
         "squeeze and excite",

@@ -13,31 +13,13 @@ from tools.common import ROOT, fail, run, say
 FOLDER = ROOT / "src/webkeras/backends/wasm"
 SOURCES = sorted((FOLDER / "csrc").glob("*.[ch]"))
 MODULES = {"kernels.wasm": [], "kernels_relaxed.wasm": ["-mrelaxed-simd"]}
-FLAGS = [
-    "-target",
-    "wasm32-freestanding",
-    "-std=gnu11",
-    "-O3",
-    "-g0",
-    "-s",
-    "-nostdlib",
-    "-fno-strict-aliasing",
-    "-ffp-contract=off",
-]
+FLAGS = ["-target", "wasm32-freestanding", "-std=gnu11", "-O3", "-g0", "-s", "-nostdlib"]
+FLAGS += ["-fno-strict-aliasing", "-ffp-contract=off"]
 FLAGS += ["-msimd128", "-mbulk-memory", "-matomics", "-Wall", "-Wextra", "-Werror"]
-FLAGS += [
-    "-mllvm",
-    "-disable-lsr",
-    "-fno-slp-vectorize",
-    "-fno-vectorize",
-]  # its pointers lose what lets constant offsets fold into the loads
-LINK = [
-    "-Wl,--no-entry",
-    "-Wl,--import-memory",
-    "-Wl,--shared-memory",
-    "-Wl,--max-memory=4294901760",
-    "-Wl,-z,stack-size=65536",
-]
+# LSR's pointers lose what lets constant offsets fold into the loads.
+FLAGS += ["-mllvm", "-disable-lsr", "-fno-slp-vectorize", "-fno-vectorize"]
+LINK = ["-Wl,--no-entry", "-Wl,--import-memory", "-Wl,--shared-memory"]
+LINK += ["-Wl,--max-memory=4294901760", "-Wl,-z,stack-size=65536"]
 LINK += ["-Wl,--export=__stack_pointer", "-Wl,--export=__heap_base"]
 LIMIT = 150_000  # bytes a module
 
@@ -49,7 +31,7 @@ def modules() -> list[Path]:
 def build() -> None:
     for name, extra in MODULES.items():
         out = FOLDER / name
-        sources = [s for s in SOURCES if s.suffix == ".c"]
+        sources = [source for source in SOURCES if source.suffix == ".c"]
         run(sys.executable, "-m", "ziglang", "cc", *FLAGS, *LINK, *extra, "-o", out, *sources,
             sentence=f"{name} cannot be compiled; ziglang comes with tools/requirements.txt")  # fmt: skip
         size = out.stat().st_size

@@ -12,7 +12,7 @@ from webkeras.errors import (
     WeightsError,
 )
 from webkeras.fetch import fetch_model
-from webkeras.layers import Layer, key, layer
+from webkeras.layers import Cell, Layer, key, layer
 from webkeras.model import Model, load_model
 
 
@@ -32,6 +32,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BackendError",
+    "Cell",
     "ConfigError",
     "DeviceLost",
     "Layer",

@@ -64,6 +64,7 @@ def open_model(
         if not isinstance(config, str):
             raise ConfigError(f"{model.name}: holds weights only; expected the model's JSON first, and this as weights")
         spec = dialects.read(config, model.name, str(version) if version else keras_version or "1")
+        spec.backend = str(root.attrs.get("backend") or "")
         if weights is None:
             found = h5_weights(root, model.name)
     else:

@@ -83,7 +83,8 @@ class Model:
     ) -> None:
         """Raises ConfigError or WeightsError where spec and weights do not fit."""
         self.spec, self.backend = spec, backend
-        version = Version(spec.keras_version or spec.dialect, bool(theano_kernels))
+        theano = spec.backend == "theano" if theano_kernels is None else theano_kernels
+        version = Version(spec.keras_version or spec.dialect, theano)
         self.network = Network(spec, weights, version)
         self.stats: dict[str, float] = {}
         self._prepared: dict[tuple[Any, ...], Prepared] = {}

@@ -61,6 +61,7 @@ class Spec:
     gives: Any
     dialect: int
     keras_version: str = ""
+    backend: str = ""  # what Keras ran on, where the file says so
 
     @property
     def inputs(self) -> list[Ref]:

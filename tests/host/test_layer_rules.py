@@ -44,6 +44,12 @@ def test_what_matters_in_training_only_is_read_over():
     LAYERS["Dense"]({"name": "d", "units": 3, "kernel_initializer": {}, "bias_regularizer": None, "trainable": False})
 
 
+def test_a_number_may_come_wrapped():
+    assert LAYERS["LeakyReLU"]({"alpha": {"type": "ndarray", "value": 0.25}}, 2).negative_slope == 0.25
+    with pytest.raises(ConfigError, match="expected a number"):
+        LAYERS["ELU"]({"alpha": {"type": "list", "value": 0.25}})
+
+
 @pytest.mark.parametrize(
     ("name", "config", "sentence"),
     [

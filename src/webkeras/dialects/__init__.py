@@ -24,6 +24,7 @@ def read(text: str, file: str = "model.json", keras_version: str | None = None) 
         if number not in DIALECTS:
             raise ConfigError(f"a Keras {version} model; this build reads {' and '.join(map(str, DIALECTS))}")
         spec: Spec = DIALECTS[number](data, version)
+        spec.backend = str(data.get("backend") or "")
     except ConfigError as e:
         raise ConfigError(f"{file}: {e}") from None
     except RecursionError:

@@ -3,11 +3,13 @@
 from webkeras.layers import (
     activation,
     attention,
+    cells,
     convolution,
     convolutional_recurrent,
     core,
     keras1,
     locally_connected,
+    lookup,
     merging,
     normalization,
     operations,
@@ -20,12 +22,15 @@ from webkeras.layers import (
     wrapper,
 )
 from webkeras.layers.base import LAYERS, Layer, key, layer, make
+from webkeras.layers.cells import Cell
 
 __all__ = [
     "LAYERS",
+    "Cell",
     "Layer",
     "activation",
     "attention",
+    "cells",
     "convolution",
     "convolutional_recurrent",
     "core",
@@ -33,6 +38,7 @@ __all__ = [
     "key",
     "layer",
     "locally_connected",
+    "lookup",
     "make",
     "merging",
     "normalization",

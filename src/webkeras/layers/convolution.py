@@ -141,6 +141,8 @@ class ConvTranspose(Window):
         extra = self.output_padding or (None,) * self.rank
         axes = zip(x.shape[1:-1], self.kernel_size, self.strides, self.dilation_rate, extra, strict=True)
         sizes, pads = zip(*[transposed(self.padding, *axis) for axis in axes], strict=True)
+        if Version(self.dialect).theano:
+            pads = self.pads(sizes, self.kernel_size, self.strides, self.dilation_rate)
         y = ops.conv_transpose(
             x, self.kernel, strides=self.strides, pads=pads, output=sizes, dilation=self.dilation_rate
         )

@@ -11,10 +11,11 @@ from typing import Any
 from webkeras import ops
 from webkeras.layers.activation import activation
 from webkeras.layers.base import key, layer
+from webkeras.layers.cells import Run, first, joined
 from webkeras.layers.convolution import Window
 from webkeras.layers.layout import to_first, to_last
 from webkeras.layers.read import whole
-from webkeras.layers.recurrent import Recurrent, Run, first, joined
+from webkeras.layers.recurrent import Recurrent
 from webkeras.shapes import Shape, window
 
 

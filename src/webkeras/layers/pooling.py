@@ -38,6 +38,8 @@ class Pooling(Layer):
         strides = self.strides or self.pool_size
         theano = self.padding == "same" and self.rank < 3 and Version(self.dialect).theano
         pads = padding("pool" if theano else self.padding, x.shape[1:-1], self.pool_size, strides, (1,) * self.rank)
+        if theano and self.fn == "mean" and self.dialect == 2:  # which counted the padding, there
+            x, pads = ops.pad(x, pads=((0, 0), *pads, (0, 0))), ((0, 0),) * self.rank
         return ops.pool(x, fn=self.fn, window_=self.pool_size, strides=strides, pads=pads)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -18,6 +18,15 @@ def whole(v: Any) -> int:
     if isinstance(v, bool) or int(v) != v:
         raise ValueError(f"{v!r}; expected a whole number")
     return int(v)
+
+
+def number(v: Any) -> float:
+    """A number; some Keras 2.0 wrote {"type": "ndarray", "value": 0.3}."""
+    if isinstance(v, Mapping) and v.get("type") == "ndarray":
+        v = v.get("value")
+    if isinstance(v, bool) or not isinstance(v, int | float):
+        raise ValueError(f"{v!r}; expected a number")
+    return float(v)
 
 
 def optional(read: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from webkeras import ops
-from webkeras.errors import ShapeError, WeightsError
+from webkeras.errors import ConfigError, ShapeError, WeightsError
 from webkeras.graph import Value
 from webkeras.layers.base import Layer, key, layer
+from webkeras.layers.cells import child, flat
 from webkeras.layers.layout import flip
 from webkeras.layers.read import one_of
-from webkeras.layers.recurrent import Recurrent, absent, child, flat
+from webkeras.layers.recurrent import Recurrent, absent, unmasked
 from webkeras.version import Version
 
 
@@ -58,6 +59,8 @@ class Bidirectional(Wrapper):
 
     def __init__(self, config: Any, dialect: int = 3, arrays: Any = ()) -> None:
         super().__init__(config, dialect, arrays)
+        if not isinstance(self.layer, Recurrent):
+            raise ConfigError(f"{self}: {self.layer} stands where a recurrent layer was expected")
         if self.backward_layer is None:
             self.backward_layer = child(config["layer"], dialect)
             self.backward_layer.go_backwards = not self.backward_layer.go_backwards
@@ -72,6 +75,9 @@ class Bidirectional(Wrapper):
             raise WeightsError(f"{self}: the file has {len(self.arrays)} weights; expected as many for each direction")
         half = len(self.arrays) // 2
         self.layer.arrays, self.backward_layer.arrays = self.arrays[:half], self.arrays[half:]
+
+    def __call__(self, *xs: Any, **kwargs: Any) -> Any:
+        return super().__call__(*unmasked(self.dialect, xs, kwargs), **kwargs)
 
     def call(self, x: Any, *states: Any, initial_state: Any = None, mask: Any = None, **rest: Any) -> Any:
         absent(self, rest)

@@ -190,6 +190,8 @@ def distributed():
 TABLES = {"SimpleRNN": lambda: recurrent("SimpleRNN"), "LSTM": lambda: recurrent("LSTM"), "GRU": lambda: recurrent("GRU"), "RNN": cells,
           "Bidirectional": bidirectional, "TimeDistributed": distributed}
 TABLES.update({"ConvLSTM{}D".format(rank): lambda rank=rank: conv_lstm(rank) for rank in (1, 2, 3) if hasattr(L, "ConvLSTM{}D".format(rank))})
+if keras.__version__.startswith("2.15"):
+    TABLES.update({"CuDNNLSTM": dict, "CuDNNGRU": dict})
 if not NEW:
     del TABLES["RNN"]
 
@@ -264,11 +266,31 @@ def make_case(class_name, row, build):
     return golden_file.Case(row, config, [(*n, w) for n, w in zip(variables(model), weights)], list(zip(ins, x)), list(zip(outs, y)), notes)
 
 
+def cudnn_cases(name):
+    """Layers that run on a GPU only: their config is genuine, and so is what Keras makes of their weights for a CPU, which answers."""
+    import tensorflow as tf
+    from keras.src.saving.legacy.hdf5_format import preprocess_weights_for_loading as converted
+
+    cases = []
+    for row, options in {"plain": {}, "sequences": {"return_sequences": True}, "backwards": {"go_backwards": True, "return_sequences": True},
+                         "state": {"return_state": True}}.items():
+        twin = chain(getattr(L, name)(3, **options))
+        for form, model in (("", chain(getattr(tf.compat.v1.keras.layers, "CuDNN" + name)(3, **options))), ("_as_" + name, twin)):
+            full = "CuDNN{}/{}".format(name, row)
+            weights = [coarse("{}/{}".format(full, i), s, 0.75) for i, s in enumerate([(C, 12), (3, 12), (24,)] if name == "LSTM" else [(C, 9), (3, 9), (18,)])]
+            twin.set_weights(converted(twin.layers[1], weights, "2", "tensorflow"))
+            x = inputs(model, full)
+            named = [(*v, w) for v, w in zip(variables(model), weights)]
+            outs = [("{}".format(i), y) for i, y in enumerate(predict(twin, x))]
+            cases.append(golden_file.Case(row + form, json.loads(model.to_json()), named, list(zip(model.input_names, x)), outs))
+    return cases
+
+
 def main():
     folder = HERE / "keras{}".format(keras.__version__)
     folder.mkdir(exist_ok=True)
     for class_name in sys.argv[1:] or TABLES:
-        cases = []
+        cases = cudnn_cases(class_name[5:]) if class_name.startswith("CuDNN") else []
         for row, build in TABLES[class_name]().items():
             try:
                 cases.append(make_case(class_name, row, build))

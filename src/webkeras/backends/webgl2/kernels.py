@@ -159,19 +159,25 @@ def product(planner: Any, node: Node, w_rows: tuple[int, int]) -> None:
     inputs = {"x_": planner.get(x), "w_": planner.get(w, planner.rows(w, w.shape[-1]))}
     k4 = -(-k // 4)
     params = {"w_rows": w_rows, "out_c4": layout.c4, "in_c4": k4, "in_c": k, "x_tile": planner.tile(x).param}
-    parts = 1
+    parts, turns = 1, unrolled(k4)
     while layout.lanes == 1 and parts * layout.c4 * layout.rows < ENOUGH and k4 > 32 * parts:
         parts *= 2
     if parts == 1:
-        return draw(planner, "matmul.glsl", node, layout, inputs, params)
+        return draw(planner, "matmul.glsl", node, layout, inputs, params, turns)
     part = -(-k4 // parts)
     several = Tile(layout.rows * parts, 1, layout.c, 1).within(planner.limits)
     value = Value((layout.rows * parts, 1, layout.c))
-    sums = planner.emit("matmul.glsl", node, value, several, inputs, {**params, "part": part}, {"PARTS": parts})
+    sums = planner.emit("matmul.glsl", node, value, several, inputs, {**params, "part": part}, {**unrolled(1), "PARTS": parts})
     params = {"x_tile": several.param, "in_rows": parts, "in_w": 1, "in_c": layout.c, "in_c4": layout.c4}
     start, function = REDUCERS["sum"]
     defines: dict[str, str | int] = {"START": start, "REDUCE(a, b)": function}
     draw(planner, "reduce.glsl", node, layout, {"x_": sums}, {**params, "out_c4": layout.c4}, defines)
+
+
+def unrolled(k4: int) -> dict[str, str | int]:
+    """The defines of a loop over k4 texels that takes two at a turn where it can: fetches that wait wait together."""
+    turn = 2 - k4 % 2
+    return {"UNROLL": turn, "EACH_TURN": "PRODUCT " * turn}
 
 
 def pool(planner: Any, node: Node) -> None:

@@ -28,14 +28,15 @@ def _layouts(planner: Any, node: Node) -> tuple[Tile, Tile, Tile]:
     """Of the kernel, the input and the products."""
     c, f = node.inputs[1].shape[-2:]
     n, h, w, _ = node.out.shape
-    th, tw = -(-h // 4), -(-w // 4)
-    count = n * th * tw
-    return Tile(6 * c, 6, f, 6), Tile(6 * n * th, 6 * tw, c, 6), Tile(36, count, f, lanes(count, planner.limits))
+    count = n * -(-h // 4) * -(-w // 4)
+    wide = min(count, planner.limits.max_size // -(-c // 4))
+    tiles = Tile(6 * -(-count // wide), 6 * wide, c, 6)
+    return Tile(6 * c, 6, f, 6), tiles, Tile(36, count, f, lanes(count, planner.limits))
 
 
 def winograd(planner: Any, node: Node) -> None:
     """Kernel (once), input, products, output."""
-    from webkeras.backends.webgl2.kernels import draw
+    from webkeras.backends.webgl2.kernels import draw, unrolled
 
     x, w = node.inputs[:2]
     c, f = w.shape[-2:]
@@ -49,15 +50,17 @@ def winograd(planner: Any, node: Node) -> None:
     params: dict[str, Any] = {
         "x_tile": planner.tile(x).param,
         "size_in": x.shape[1:3],
-        "tiles": (n * th, th),
+        "tiles": (th, tw, tiles.rows // 6),
+        "wide": tiles.w // 6,
         "pads": [lo for lo, _ in node.attrs["pads"]],
         "out_c4": tiles.c4,
     }
-    turned, multiplied = Value((6 * n * th, 6 * tw, c)), Value((36, n * th * tw, f))
+    turned, multiplied = Value((tiles.rows, tiles.w, c)), Value((36, products.w, f))
     parts = planner.emit("winograd_input.glsl", node, turned, tiles, {"x_": planner.get(x)}, params)
-    params = {"tiles": (n * th, tw), "in_c": c, "in_c4": tiles.c4, "out_c4": products.c4}
+    params = {"rows": tiles.rows // 6, "wide": tiles.w // 6, "in_c": c, "in_c4": tiles.c4, "out_c4": products.c4}
     inputs = {"x_": parts, "w_": made}
-    sums = planner.emit("winograd_multiply.glsl", node, multiplied, products, inputs, params)
+    defines = unrolled(tiles.c4) | ({"WIDE": 1} if tiles.rows > 6 else {})
+    sums = planner.emit("winograd_multiply.glsl", node, multiplied, products, inputs, params, defines)
     layout = planner.tile(node.out)
     params = {"x_tile": products.param, "tiles": (th, tw), "out_h": h, "out_c4": layout.c4}
     draw(planner, "winograd_output.glsl", node, layout, {"x_": sums}, params)
