@@ -1,4 +1,4 @@
-"""The kernels' machine in Chromium: with workers where the page is isolated, without where it is not, on both modules."""
+"""The kernels' machine in Chromium: with workers where the page is isolated, without elsewhere, on both modules."""
 
 import json
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ const at = "/test-models/mnist_cnn/", [relaxed, threads, runs] = args;
 const bytes = async (f) => new Uint8Array(await (await fetch(at + f)).arrayBuffer());
 const modules = [relaxed ? "kernels_relaxed.wasm" : "kernels.wasm", "kernels.wasm"];
 const opened = webkerasWasm.open(await bytes(modules[0]), await bytes(modules[1]), threads);
-const plan = await (await fetch(at + "plan.json")).json();
+const plan = { ...(await (await fetch(at + "plan.json")).json()), threads };
 const machine = webkerasWasm.create(opened, plan, [await bytes("mnist_cnn_weights.buf")], "/machine.js");
 await machine.staffed;
 const [name] = Object.keys(plan.inputs), x = new Float32Array((await bytes("x.f32")).buffer, 0, plan.inputs[name][1]);
@@ -88,7 +88,8 @@ def test_a_model_too_large_is_refused(machine_page):
     page.open("pyodide/pyodide-lock.json")
     sentence = page.js("""
         await import("/machine.js");
-        const plan = { floats: 2 ** 30, scratch: 0, instructions: 0, once: [], program: [0, 2], inputs: {}, outputs: {} };
+        const plan = { floats: 2 ** 30, scratch: 0, instructions: 0, threads: 1, once: [],
+          program: [0, 2], inputs: {}, outputs: {} };
         const bytes = async (f) => new Uint8Array(await (await fetch("/test-models/mnist_cnn/" + f)).arrayBuffer());
         const opened = webkerasWasm.open(await bytes("kernels_relaxed.wasm"), await bytes("kernels.wasm"), 1);
         try { webkerasWasm.create(opened, plan, [], null); } catch (e) { return String(e); }
