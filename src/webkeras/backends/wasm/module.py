@@ -12,6 +12,9 @@ from webkeras.backends.wasm.plan import Load, Plan, plan
 from webkeras.errors import BackendError, NoBackend
 from webkeras.graph import Graph, Literal
 
+MOST_THREADS = 4
+WORTH_A_TEAM = 40_000_000  # multiplications: below, waiting for each other costs threads more than they win (BENCH.md)
+
 _files: dict[str, bytes] = {}
 _opened: Any = None
 
@@ -65,10 +68,10 @@ def kernels() -> Any:
 
 
 def _threads(js: Any) -> int:
-    """As many as there are cores, but at most four; one where the page is not isolated."""
+    """As many as there are cores, but not more than the memory can feed; one where the page is not isolated."""
     if not getattr(js, "crossOriginIsolated", False):
         return 1
-    return max(1, min(4, int(getattr(js.navigator, "hardwareConcurrency", 1))))
+    return max(1, min(MOST_THREADS, int(getattr(js.navigator, "hardwareConcurrency", 1))))
 
 
 def _words(e: Exception) -> str:
@@ -95,6 +98,7 @@ def program(planned: Plan) -> tuple[str, list[Any]]:
         "floats": planned.floats,
         "scratch": planned.scratch,
         "instructions": planned.instructions,
+        "threads": MOST_THREADS if planned.work >= WORTH_A_TEAM else 1,
         "once": once,
         "program": planned.program.tolist(),
         "inputs": {k: [r.address, r.size] for k, r in planned.inputs.items()},
@@ -126,14 +130,23 @@ class WasmExecutable:
 
     def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         from js import Object
+
+        return {pair[0]: pair[1] for pair in Object.entries(self.machine.run(self._fed(feeds)))}
+
+    def profile(self, feeds: Mapping[str, Any]) -> list[tuple[str, str, float]]:
+        """(layer, op, milliseconds) of every instruction of one run, by one thread."""
+        times = self.machine.profile(self._fed(feeds)).to_py()
+        return [(*step, ms) for step, ms in zip(self.plan.steps, times, strict=True)]
+
+    def _fed(self, feeds: Mapping[str, Any]) -> Any:
+        from js import Object
         from pyodide.ffi import to_js
 
         for name, region in self.plan.inputs.items():
             got = len(feeds[name])
             if got != region.size:
                 raise BackendError(f"wasm: input {name!r} holds {got} numbers; the plan takes {region.size}")
-        fed = Object.fromEntries(to_js([[k, _js_floats(v)] for k, v in feeds.items()]))
-        return {pair[0]: pair[1] for pair in Object.entries(self.machine.run(fed))}
+        return Object.fromEntries(to_js([[k, _js_floats(v)] for k, v in feeds.items()]))
 
     async def run_async(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         return self.run(feeds)

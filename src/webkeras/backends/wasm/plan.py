@@ -53,6 +53,8 @@ class Plan:
     inputs: dict[str, Region]
     outputs: dict[str, Region]
     instructions: int  # of the longer program: counters that threads share
+    work: int  # multiplications of contractions
+    steps: list[tuple[str, str]]  # (layer, op) of every instruction of the program
     text: str
 
     def __str__(self) -> str:
@@ -105,6 +107,8 @@ def plan(graph: Graph) -> Plan:
         {k: Region(at.at(s), s.size) for k, s in at.inputs.items()},
         {k: Region(at.at(s), s.size) for k, s in at.outputs.items()},
         max(len(at.once), len(at.always)),
+        sum(i.work() for i in at.always),
+        [(i.layer, i.op.lower()) for i in at.always],
         str(at),
     )
 

@@ -93,6 +93,15 @@ class Instruction:
         words[1] = len(words)
         return words
 
+    def work(self) -> int:
+        """The multiplications of a contraction; 0 for anything else."""
+        f = self.fields
+        if self.op == "GEMM":
+            return int(math.prod(f["batch"]) * f["m"] * f["n"] * f["k"])
+        if self.op in ("CONV", "DEPTHWISE", "WINOGRAD"):
+            return int(f["n"] * math.prod(f["out"]) * math.prod(f["kernel"]) * f["f"] * f["c"] // f["groups"])
+        return 0
+
     def _map_at(self) -> int:
         return 0 if self.map is None else 2 + sum(int(s.partition("*")[2] or 1) for s in FIELDS[self.op])
 
