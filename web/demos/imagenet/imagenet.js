@@ -1,15 +1,14 @@
 // imagenet.js - a picture in, five names out, and where in the picture each was seen.
 import { $, Machine, demo, element, filesOf, latest, picture, pictures, pixels, top } from "../shared.js";
 
-// How keras.applications (and the maker of ours) prepare a picture, which layer the classes are weighed from, and by what.
+// How keras.applications (and the maker of ours) prepare a picture; the layer that says for each place what is there.
 const KINDS = {
-  efficientnet_lite0: { size: 224, prepare: (v) => (v - 127) / 128, features: "top_activation" },
+  efficientnet_lite0: { size: 224, prepare: (v) => (v - 127) / 128, map: "classes" },
   resnet50: { size: 224, prepare: (v, k) => v - [103.939, 116.779, 123.68][k], bgr: true },
   inception_v3: { size: 299, prepare: (v) => v / 127.5 - 1 },
 };
 const labels = fetch("labels.json").then((r) => r.json());
-const classes = fetch("../../models/efficientnet_lite0/classes.buf").then((r) => r.arrayBuffer()).then((b) => new Float32Array(b)); // (1280, 1000)
-let kind = KINDS.efficientnet_lite0, shown = null, features = null, order = [];
+let kind = KINDS.efficientnet_lite0, shown = null, places = null;
 const machine = new Machine(filesOf("efficientnet_lite0"), () => look(shown));
 
 const input = (image, { size, prepare, bgr }) => {
@@ -23,11 +22,9 @@ const look = latest(machine, async (image) => {
   const side = Math.min(image.width, image.height), canvas = $("shown");
   canvas.getContext("2d").drawImage(image, (image.width - side) / 2, (image.height - side) / 2, side, side, 0, 0, canvas.width, canvas.height);
   $("heat").className = "";
-  const out = await machine.ask(input(image, kind), { layers: kind.features ? [kind.features] : [] }), names = await labels;
-  features = kind.features && out[kind.features];
-  const five = top(out.output, names);
-  order = Object.keys(five);
-  $("answers").replaceChildren(...Object.entries(five).map(([label, score]) => {
+  const out = await machine.ask(input(image, kind), { layers: kind.map ? [kind.map] : [] }), names = await labels;
+  places = kind.map && out[kind.map];
+  $("answers").replaceChildren(...Object.entries(top(out.label ?? out.output, names)).map(([label, score]) => {
     const fill = element("i"), button = element("button", { type: "button", "aria-pressed": false }, element("span", { textContent: label }), element("span", { textContent: `${(100 * score).toFixed(1)} %` }), element("span", { className: "bar" }, fill));
     fill.style.width = `${100 * score}%`;
     for (const type of ["pointerenter", "focus", "click"]) button.addEventListener(type, () => light(button, names.indexOf(label)));
@@ -36,12 +33,11 @@ const look = latest(machine, async (image) => {
 });
 
 // Zhou et al., "Learning Deep Features for Discriminative Localization", 2016.
-async function light(button, label) {
+function light(button, label) {
   for (const b of $("answers").children) b.setAttribute("aria-pressed", b === button);
-  if (!features) return;
-  const [, h, w, c] = features.shape, weights = await classes, heat = $("heat"), seen = new Float32Array(h * w);
-  for (let i = 0; i < h * w; i++) for (let k = 0; k < c; k++) seen[i] += features[i * c + k] * weights[1000 * k + label];
-  const max = Math.max(...seen), image = new ImageData(w, h);
+  if (!places) return;
+  const [, h, w, c] = places.shape, heat = $("heat"), image = new ImageData(w, h);
+  const seen = Float32Array.from({ length: h * w }, (_, i) => places[i * c + label]), max = Math.max(...seen);
   seen.forEach((v, i) => { const t = Math.max(0, v / max); image.data.set([255 * t, 120 * t * t, 30 * t, 255], 4 * i); });
   Object.assign(heat, { width: w, height: h, className: "on" }).getContext("2d").putImageData(image, 0, 0);
 }
