@@ -282,7 +282,9 @@ def fusions() -> Iterator[Case]:
         ((2, 22, 29, 24), (3, 3, 24, 60), (60,)),
         (1, 2),
     )
-    yield Case("resize, then relu", lambda x: ops.maximum(ops.resize(x, size=(6, 9), mode="linear"), 0.5), ((2, 3, 4, 5),))
+    yield Case(
+        "resize, then relu", lambda x: ops.maximum(ops.resize(x, size=(6, 9), mode="linear"), 0.5), ((2, 3, 4, 5),)
+    )
     yield Case("one value, two users", lambda x: (lambda y: ops.tanh(y) + ops.exp(y) * x)(ops.sigmoid(x)), ((2, 9, 5),))
     yield Case(
         "squeeze and excite",

@@ -96,7 +96,7 @@ def custom_objects(objects: Mapping[str, Any]) -> Iterator[None]:
     """
     for name, o in objects.items():
         if not callable(o) or (isinstance(o, type) and not issubclass(o, Layer)):
-            raise ConfigError(f"custom_objects[{name!r}] is {o!r}; expected a function, or a subclass of webkeras.Layer")
+            raise ConfigError(f"custom_objects[{name!r}] is {o!r}; expected a function or a subclass of webkeras.Layer")
     _custom.append(objects)
     try:
         yield

@@ -179,7 +179,7 @@ class Identity(Layer):
 
 @layer("Lambda")
 class Lambda(Layer):
-    """A function that `custom_objects` gives, by the layer's name or the function's; code inside a file is never run."""
+    """A function that `custom_objects` gives, by the layer's name or the function's; a file's code is never run."""
 
     function = key(anything)
     function_type = key(anything, None)
