@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Keras HDF5 to what a page fetches: NAME_weights.buf, NAME_metadata.json, and NAME.json where the file has a model.
+"""A trained model to what a page fetches: NAME_weights.buf, NAME_metadata.json, and NAME.json where there is a model.
 
-    python encoder/encoder.py model.hdf5 [-o DIR] [--name NAME] [--quantize float16|uint16|uint8] [--shard-mib N]
+    python encoder/encoder.py MODEL [-o DIR] [--name NAME] [--quantize float16|uint16|uint8] [--shard-mib N]
 
-Needs h5py and numpy only.
+MODEL is what Keras 1, 2 or 3 saved (.h5, .hdf5, .keras), or the model.json of a TF.js layers model, whose .bin files
+lie beside it. Needs h5py and numpy only.
 """
 
 from __future__ import annotations
@@ -15,120 +16,228 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-try:
-    from webkeras import format as layout
-except ImportError:
+if __name__ == "__main__":  # from a checkout, installed or not
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
-    from webkeras import format as layout
 
-Weight = tuple[str, str, Any]  # layer, weight, HDF5 dataset
+from webkeras import dialects, files
+from webkeras import format as layout
+from webkeras.buffer import HostBuffer
+from webkeras.errors import WebKerasError
+from webkeras.hdf5.messages import Type
+from webkeras.matching import match, split, walk
+from webkeras.shapes import size
+from webkeras.spec import LayerSpec
+from webkeras.weights import Stored, Tensor, tensor
+
+KINDS = {"float32": "<f4", "float16": "<f2", "uint8": "|u1", "uint16": "<u2", "int32": "<i4", "bool": "|u1"}
 
 
 class BadInput(Exception):
     """The input cannot be encoded; the message is the sentence to print."""
 
 
-def attribute(group: Any, name: str) -> list[str]:
-    """A list of names; Keras splits one above 64 kB into name0, name1, ..."""
-    if name in group.attrs:
-        parts = [group.attrs[name]]
+class Group:
+    """An h5py group as webkeras.files wants one: the encoder reads all that h5py can."""
+
+    def __init__(self, group: Any) -> None:
+        self.h5 = group
+        self.name = group.name
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        return {k: plain(v) for k, v in self.h5.attrs.items()}
+
+    @property
+    def links(self) -> dict[str, int]:
+        """Addresses by name: members that are there twice have one."""
+        return {k: h5py.h5o.get_info(self.h5.id, k.encode()).addr for k in self.h5}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.h5)
+
+    def group(self, path: str) -> Group | None:
+        found = self.h5.get(path)
+        return Group(found) if isinstance(found, h5py.Group) else None
+
+    def dataset(self, path: str) -> Dataset | None:
+        found = self.h5.get(path)
+        return Dataset(found) if isinstance(found, h5py.Dataset) else None
+
+
+class Dataset:
+    """An h5py dataset, likewise; it is its own buffer, read when asked."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.h5, self.shape = dataset, tuple(dataset.shape or ())
+        self.type = Type("|i1" if dataset.dtype.kind == "b" else dataset.dtype.str, dataset.dtype.itemsize)
+        self.attrs = {k: plain(v) for k, v in dataset.attrs.items()}
+        self.nbytes = dataset.size * dataset.dtype.itemsize
+
+    def bytes(self) -> tuple[Dataset, int]:
+        return self, 0
+
+    def read(self, offset: int, nbytes: int) -> Any:
+        raw = self.h5[()].tobytes()
+        return raw[offset : offset + nbytes]
+
+
+def plain(value: Any) -> Any:
+    """An attribute's value; text is bytes in some files and str in others."""
+    if isinstance(value, np.ndarray):
+        return [plain(v) for v in value.ravel()]
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def opened(buffer: Any, name: str) -> Group:
+    """HDF5 by h5py."""
+    return Group(h5py.File(files.Raw(buffer), "r"))
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is written: the architecture's JSON, the Keras it is of, the weights in order."""
+
+    architecture: str | None
+    version: str | None
+    weights: list[Tensor]
+    backend: str = ""
+    keep: bool = False  # types and quantisation as they are; else float32, as Keras.js had it
+
+
+def read(path: Path) -> Model:
+    """A model's file, whatever it is."""
+    held = files.contents(files.File(HostBuffer(path.read_bytes()), path.name), opened)
+    if held.weights is None:
+        return tensorflow_js(path, held.architecture or "")
+    if isinstance(held.weights, Stored):
+        if held.architecture is None:
+            raise BadInput("holds weights by their place in a model, but no model; expected the whole .keras file")
+        spec = dialects.read(held.architecture, path.name, held.version)
+        tensors = [t for _, _, here in walk(spec, match(spec, held.weights, has_weights)) for t in here]
     else:
-        parts = []
-        while f"{name}{len(parts)}" in group.attrs:
-            parts.append(group.attrs[f"{name}{len(parts)}"])
-        if not parts:
-            raise BadInput(f"{group.name} has no attribute {name!r}; expected a Keras HDF5 file")
-    return [text(n) for part in parts for n in part]
+        tensors = [t for here in held.weights.values() if isinstance(here, list) for t in here]
+    return Model(held.architecture, held.version, list({id(t): t for t in tensors}.values()), held.backend)
 
 
-def text(value: Any) -> str:
-    """An attribute that is bytes in some files and str in others."""
-    return value.decode() if isinstance(value, bytes) else str(value)
+def has_weights(layer: LayerSpec) -> bool:
+    """Where names do not tell whose a weight is, all layers but inputs count."""
+    return layer.class_name != "InputLayer"
 
 
-def weights(file: Any) -> Iterator[Weight]:
-    """Every weight in the file's own order."""
-    root = file["model_weights"] if "layer_names" not in file.attrs and "model_weights" in file else file
-    seen = set()
-    for layer in attribute(root, "layer_names"):
-        if not isinstance(root.get(layer), h5py.Group):
-            raise BadInput(f"the list of layers names the layer {layer!r}, but the file does not hold it")
-        for name in attribute(root[layer], "weight_names"):
-            data = root[layer].get(name)
-            if not isinstance(data, h5py.Dataset) or data.dtype.kind not in "fiub":
-                raise BadInput(f"layer {layer!r} names the weight {name!r}, but the file holds no numbers under it")
-            if (layer, name) in seen:
-                raise BadInput(f"layer {layer!r} names the weight {name!r} twice; expected each once")
-            seen.add((layer, name))
-            yield layer, name, data
+def tensorflow_js(path: Path, text: str) -> Model:
+    """A TF.js layers model: model.json, and the .bin files that it names.
+
+    Source: tfjs-core io/types.ts, ModelJSON and WeightsManifestConfig
+    """
+    try:
+        model = json.loads(text)
+        topology = model["modelTopology"]
+        config, version = topology.get("model_config", topology), topology.get("keras_version")
+        groups = [(g["paths"], g["weights"]) for g in model["weightsManifest"]]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise BadInput("is no HDF5, .keras or TF.js layers model; expected one of these") from None
+    spec = dialects.read(json.dumps(config), path.name, version)
+    tensors: list[Tensor] = []
+    for paths, rows in groups:
+        raw = b"".join((path.parent / Path(p).name).read_bytes() for p in paths)
+        offset = 0
+        for row in rows:
+            placed, nbytes = manifest_entry(row, HostBuffer(raw), offset)
+            tensors.append(placed)
+            offset += nbytes
+        if offset != len(raw):
+            raise BadInput(f"{', '.join(paths)} hold {len(raw)} bytes, but the manifest describes {offset}")
+    owners = split(spec, tensors, has_weights)
+    named = [replace(t, layer=name) for name, here in owners.items() for t in here if isinstance(t, Tensor)]
+    return Model(json.dumps(config), version, named, str(topology.get("backend") or ""), keep=True)
 
 
-def encoded(array: Any, scheme: str | None) -> tuple[Any, float, float]:
-    """(array to write, min, scale) under a quantisation; small tensors stay float32, they cost nothing.
+def manifest_entry(row: Any, buffer: HostBuffer, offset: int) -> tuple[Tensor, int]:
+    """(weight, bytes it takes) of a manifest's row."""
+    packed = row.get("quantization", {})
+    kind, shape = packed.get("dtype", row["dtype"]), tuple(row["shape"])
+    if kind not in KINDS or not all(isinstance(n, int) and n >= 0 for n in shape):
+        raise BadInput(f"weight {row['name']!r} is {kind} of shape {shape}; expected one of {', '.join(KINDS)}")
+    nbytes = size(shape) * np.dtype(KINDS[kind]).itemsize
+    if offset + nbytes > buffer.nbytes:
+        raise BadInput(f"weight {row['name']!r} ends at byte {offset + nbytes}, but there are {buffer.nbytes}")
+    if packed and kind in layout.QUANTIZED:
+        low, scale = float(packed["min"]), float(packed["scale"])
+        return Tensor("", row["name"], shape, kind, buffer, offset, low, scale), nbytes
+    return tensor("", row["name"], shape, KINDS[kind], buffer, offset, "model.json"), nbytes
+
+
+def encoded(t: Tensor, scheme: str | None, keep: bool) -> tuple[bytes, str, float, float]:
+    """(bytes to write, type, min, scale) under a quantisation; small tensors stay float32, they cost nothing.
 
     What is read back differs by at most half a step, (max - min) / 510 for uint8 and / 131070 for uint16; for float16
     by 2^-11 of the value.
     """
-    values = np.ascontiguousarray(array, "<f4").reshape(np.shape(array))
+    if keep and scheme is None:
+        return t.buffer.read(t.offset, t.nbytes), t.type, t.min, t.scale
+    values = t.array()
     if scheme is None or values.size < 32:
-        return values, 0.0, 1.0
+        return values.astype("<f4").tobytes(), "float32", 0.0, 1.0
     low, high = float(values.min()), float(values.max())
     if not np.isfinite([low, high]).all():
         raise BadInput("is not finite; expected finite weights with --quantize")
     if scheme == "float16":
         if max(-low, high) > 65504:
             raise BadInput(f"reaches {max(-low, high):g}, beyond float16's 65504; expected smaller weights")
-        return values.astype("<f2"), 0.0, 1.0
+        return values.astype("<f2").tobytes(), scheme, 0.0, 1.0
     scale = (high - low) / np.iinfo(scheme).max or 1.0
-    return np.rint((values.astype("float64") - low) / scale).astype(np.dtype(scheme).newbyteorder("<")), low, scale
+    steps = np.rint((values.astype("float64") - low) / scale)
+    return steps.astype(np.dtype(scheme).newbyteorder("<")).tobytes(), scheme, low, scale
 
 
 def encode(
     source: Path, out: Path, name: str, scheme: str | None, shard: int | None
 ) -> tuple[list[list[str]], list[Path]]:
     """Write the files; return the rows of the table and the paths. Nothing stays behind when something fails."""
-    with h5py.File(source, "r") as file, tempfile.TemporaryDirectory() as scratch:
-        version = text(file.attrs["keras_version"]) if "keras_version" in file.attrs else None
+    model = read(source)
+    with tempfile.TemporaryDirectory() as scratch:
         folder, entries, rows, offset = Path(scratch), [], [], 0
-        found = list(weights(file))
         with open(folder / "all", "wb") as buf:
-            for i, (layer, weight, data) in enumerate(found):
+            for i, t in enumerate(model.weights):
                 try:
-                    array, low, scale = encoded(data[()], scheme)
+                    raw, kind, low, scale = encoded(t, scheme, model.keep)
                 except BadInput as e:
-                    raise BadInput(f"weight {weight!r} of layer {layer!r} {e}") from None
-                raw = array.tobytes()
-                entries.append(layout.Entry(layer, weight, offset, array.shape, array.dtype.name, low, scale))
+                    raise BadInput(f"weight {t.name!r} of layer {t.layer!r} {e}") from None
+                entries.append(layout.Entry(t.layer, t.name, offset, t.shape, kind, low, scale))
                 digest = hashlib.sha256(raw).hexdigest()[:12]
-                rows.append([layer, weight, str(array.shape), str(len(raw)), array.dtype.name, digest])
+                rows.append([t.layer, t.name, str(t.shape), str(len(raw)), kind, digest])
                 offset += buf.write(raw)
-                progress(i + 1, len(found), offset)
-        shards = split(folder, name, offset, shard)
-        (folder / f"{name}_metadata.json").write_text(layout.dump(entries, shards, version))
-        if "model_config" in file.attrs:
-            (folder / f"{name}.json").write_text(architecture(text(file.attrs["model_config"]), version))
+                progress(i + 1, len(model.weights), offset)
+        shards = split_file(folder, name, offset, shard)
+        text = layout.dump(entries, shards, model.version)
+        layout.parse(text, f"{name}_metadata.json")
+        (folder / f"{name}_metadata.json").write_text(text)
+        if model.architecture is not None:
+            (folder / f"{name}.json").write_text(architecture(model))
         out.mkdir(parents=True, exist_ok=True)
         return rows, [Path(shutil.move(path, out / path.name)) for path in sorted(folder.iterdir())]
 
 
-def architecture(config: str, version: str | None) -> str:
-    """The model's JSON with the version that wrote it."""
+def architecture(model: Model) -> str:
+    """The model's JSON with the version that wrote it, and the backend that ran it."""
     try:
-        model = json.loads(config)
+        text = json.loads(model.architecture or "")
     except ValueError as e:
         raise BadInput(f"model_config: not JSON ({e}); expected what Keras wrote") from None
-    if not isinstance(model, dict):
+    if not isinstance(text, dict):
         raise BadInput("model_config: no JSON object; expected what Keras wrote")
-    return json.dumps({**model, "keras_version": version})
+    told = {"keras_version": model.version, "backend": model.backend}
+    return json.dumps({**text, **{k: v for k, v in told.items() if v}})
 
 
-def split(folder: Path, name: str, total: int, shard: int | None) -> list[layout.Shard]:
+def split_file(folder: Path, name: str, total: int, shard: int | None) -> list[layout.Shard]:
     """Name the weight file, or cut it into shards."""
     whole = folder / "all"
     if not shard or total <= shard:
@@ -165,23 +274,27 @@ def mebibytes(text: str) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="encoder.py", description=__doc__.split("\n")[0])
-    parser.add_argument("model", type=Path, help="a Keras .hdf5 or .h5 file")
+    parser = argparse.ArgumentParser(prog="encoder.py", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument(
+        "model", type=Path, help="a Keras .keras, .h5 or .hdf5 file, or the model.json of a TF.js model"
+    )
     parser.add_argument("-o", "--out", type=Path, help="folder to write to (default: beside the input)")
     parser.add_argument("--name", help="base name of the files (default: the input's)")
     parser.add_argument("--quantize", choices=["float16", "uint16", "uint8"], help="smaller weights, less exact")
     parser.add_argument("--shard-mib", type=mebibytes, metavar="N", help="split the weights into files of N MiB")
     args = parser.parse_args(argv)
-    out, name = args.out or args.model.parent, args.name or args.model.stem
+    out, name = args.out or args.model.parent, args.name or args.model.name.split(".")[0]
     try:
         if not args.model.is_file():
             raise BadInput("there is no such file")
-        if not h5py.is_hdf5(args.model):
-            raise BadInput("is not HDF5; expected a Keras .h5 or .hdf5 file")
+        if out / f"{name}.json" == args.model:
+            raise BadInput("would be overwritten; give another --name, or a folder with -o")
         rows, paths = encode(args.model, out, name, args.quantize, args.shard_mib)
-    except (BadInput, OSError, KeyError, ValueError, RuntimeError) as e:
-        why = str(e) if isinstance(e, BadInput) else f"cannot be encoded ({' '.join(str(e).split())})"
-        print(f"encoder: {args.model}: {why}", file=sys.stderr)
+    except (BadInput, WebKerasError) as e:
+        print(f"encoder: {args.model}: {str(e).removeprefix(f'{args.model.name}: ')}", file=sys.stderr)
+        return 1
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as e:
+        print(f"encoder: {args.model}: cannot be encoded ({' '.join(str(e).split())})", file=sys.stderr)
         return 1
     print(table(rows))
     for path in paths:

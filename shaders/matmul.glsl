@@ -5,6 +5,7 @@
 //   -> (rows, m, f)
 //
 // Defines   PARTS   the sum over k is cut into so many, each a row of the result: few rows leave a GPU idle
+//           UNROLL, EACH_TURN   how many texels of k a turn of the loop takes, and PRODUCT as often
 // Params    in_c: k in elements; in_c4, out_c4 in texels; part: texels of k in one part
 #include "tensor.glsl"
 
@@ -24,6 +25,7 @@ layout(std140) uniform Params {
 
 #define ZERO(p) sum[p] = vec4(0.0);
 #define MULTIPLY(p) sum[p] += m * texelFetch(x_, AT(x_fold, column, at.y, p), 0);
+#define PRODUCT m = mat4(WEIGHT(f4, k), WEIGHT(f4, k + 1), WEIGHT(f4, k + 2), WEIGHT(f4, k + 3)); EACH_LANE(MULTIPLY) column++; k += 4;
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {
@@ -40,10 +42,7 @@ void main() {
   mat4 m;
   EACH_LANE(ZERO)
   int k = (at.y / w_rows.x % w_rows.y) * in_c + 4 * from;
-  for (int i = from; i < to; i++, column++, k += 4) {
-    m = mat4(WEIGHT(f4, k), WEIGHT(f4, k + 1), WEIGHT(f4, k + 2), WEIGHT(f4, k + 3));
-    EACH_LANE(MULTIPLY)
-  }
+  for (int i = from; i < to; i += UNROLL) { EACH_TURN }
   load_extras(at.y, f4);
   EACH_LANE(STORE)
 }

@@ -1,17 +1,18 @@
 // winograd_input.glsl - the input of a 3x3 convolution in overlapping 6x6 tiles d, as F(4x4, 3x3) multiplies them: B^T d B.
 //
 //   x_ (n, in_h, in_w, c)
-//   -> 6 layers j of rows (i, n, tile_y), columns (tile_x, c4)
+//   -> 6 layers j of rows (i, row of tiles), columns (tile, c4); tiles in the order (n, y, x), `wide` of them in a row
 //
-// Params    tiles: tile rows of the whole batch, tile rows of an image; pads: top, left; out_c4: texels of c
+// Params    tiles: tiles down and across an image, rows of tiles in the result; pads: top, left; out_c4: texels of c
 #include "tensor.glsl"
 
 uniform sampler2DArray x_;
 
 layout(std140) uniform Params {
   ivec3 x_tile;
-  ivec2 size_in, tiles, pads;
-  int out_c4;
+  ivec2 size_in, pads;
+  ivec3 tiles;
+  int wide, out_c4;
   EXTRA_PARAMS
 };
 
@@ -26,8 +27,9 @@ const float B[36] = float[36](1.265625, 0.0, -2.8125, 0.0, 1.0, 0.0, 0.0, -1.687
 void main() {
   HERE(at);
   int x = at.x / out_c4, c4 = at.x - x * out_c4;
-  int i = at.y / tiles.x, image = (at.y - i * tiles.x) / tiles.y, y = at.y % tiles.y;
-  x = 4 * x - pads.y;
+  int i = at.y / tiles.z, tile = (at.y - i * tiles.z) * wide + x, row_ = tile / tiles.y;
+  int image = row_ / tiles.x, y = row_ - image * tiles.x;
+  x = 4 * (tile - row_ * tiles.y) - pads.y;
   y = 4 * y - pads.x;
   vec4 t[6];
   bool inside[6];

@@ -276,6 +276,13 @@ def fusions() -> Iterator[Case]:
         ((1, 7, 9, 5), (3, 3, 5, 4)),
         (1,),
     )
+    yield Case(
+        "a 3x3 convolution large enough for Winograd",
+        lambda x, w, b: ops.maximum(ops.conv(x, w, strides=ONE, pads=((1, 1), (0, 2))) + b, 0.0),
+        ((2, 22, 29, 24), (3, 3, 24, 60), (60,)),
+        (1, 2),
+    )
+    yield Case("resize, then relu", lambda x: ops.maximum(ops.resize(x, size=(6, 9), mode="linear"), 0.5), ((2, 3, 4, 5),))
     yield Case("one value, two users", lambda x: (lambda y: ops.tanh(y) + ops.exp(y) * x)(ops.sigmoid(x)), ((2, 9, 5),))
     yield Case(
         "squeeze and excite",

@@ -4,44 +4,90 @@ A demo page puts a promise of {answers: {backend: {label: score}}, ms: {backend:
 """
 
 import argparse
+import base64
+import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
 from selenium.common.exceptions import WebDriverException
 
-from tools import assets
+from tools import assets, carried
 from tools.browser import chromium, console
 from tools.common import ROOT, WEB, fail, run, say, step
 from tools.serve import serve_until_interrupted, serving
 
-DEMOS = ["emotion"]
-SECONDS_TO_ANSWER = 120
+MODELS = WEB / "models"
+DEMOS = ["emotion", "mnist-cnn", "mnist-vae", "sentiment", "super-resolution", "safe", "imagenet"]
+SECONDS_TO_ANSWER = 300
 FACE = (182, 64, 182 + 83, 64 + 107)  # left, top, right, bottom in astronaut.png
+PICTURES = ["astronaut.png", "cat.png", "coffee.png", "rocket.jpg"]
+CARRIED = [ROOT / "tools/carried.py", ROOT / "tools/assets.py", ROOT / "src/webkeras/format.py"]
 
 
 def lay_out() -> None:
-    """Models and pictures into dist/web; the pages themselves are there already."""
-    model, picture = assets.fetch("fer.hdf5"), assets.fetch("astronaut.png")
-    made = WEB / "models/fer/fer_weights.buf"
+    """Models and pictures into dist/web; the pages themselves, and the models trained for them, are there already."""
+    model = assets.fetch("fer.hdf5")
     encoder = [ROOT / "encoder/encoder.py", ROOT / "src/webkeras/format.py"]
-    step("encoding fer", made, [model, *encoder], lambda: encode(model, "fer"))
+    step("encoding fer", MODELS / "fer/fer_weights.buf", [model, *encoder], lambda: encode(model, "fer"))
 
-    face = WEB / "demos/emotion/astronaut.png"
-    step("cropping astronaut", face, [picture, ROOT / "tools/demo.py"], lambda: crop(picture, face))
+    pictures = [assets.fetch(name) for name in PICTURES]
+    step("pictures", WEB / "demos/pictures/cat.jpg", [*pictures, ROOT / "tools/demo.py"], lambda: crop(pictures))
+
+    upscaler = [assets.fetch("upscaler.json"), assets.fetch("upscaler.bin")]
+    step("upscaler", MODELS / "upscaler_x2/upscaler_x2.json", [*upscaler, *CARRIED], lambda: carry_upscaler(*upscaler))
+    nsfw = [assets.fetch("nsfw.js"), assets.fetch("nsfw_weights.js")]
+    step("nsfw", MODELS / "nsfw_mobilenet_v2/nsfw_mobilenet_v2.json", [*nsfw, *CARRIED], lambda: carry_nsfw(*nsfw))
+    lite0, names = assets.fetch("lite0.pth"), assets.fetch("imagenet.js")
+    step("EfficientNet-Lite0", WEB / "demos/imagenet/labels.json", [lite0, names, *CARRIED],
+         lambda: carry_lite0(lite0, names))  # fmt: skip
 
 
 def encode(model: Any, name: str) -> None:
-    folder = WEB / "models" / name
+    folder = MODELS / name
     folder.mkdir(parents=True, exist_ok=True)
     told = run(sys.executable, ROOT / "encoder/encoder.py", model, "-o", folder, "--name", name,
                sentence=f"the model {name} cannot be encoded")  # fmt: skip
     say("\n".join(f"  {line}" for line in told.splitlines()[-3:]))  # the files; the table of weights is long
 
 
-def crop(picture: Any, face: Any) -> None:
-    face.parent.mkdir(parents=True, exist_ok=True)
-    Image.open(picture).convert("RGB").crop(FACE).save(face)
+def crop(pictures: list[Path]) -> None:
+    """Samples of 448 x 448 from the middle; the astronaut's face; the cat, small, to be enlarged."""
+    for name in ("emotion", "pictures", "super-resolution"):
+        (WEB / "demos" / name).mkdir(parents=True, exist_ok=True)
+    for file in pictures:
+        image = Image.open(file).convert("RGB")
+        if file.name == "astronaut.png":
+            image.crop(FACE).save(WEB / "demos/emotion/astronaut.png")
+        if file.name == "cat.png":
+            image.resize((150, 100), Image.Resampling.LANCZOS).save(WEB / "demos/super-resolution/cat.png")
+        side = min(image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        square = image.crop((left, top, left + side, top + side)).resize((448, 448), Image.Resampling.LANCZOS)
+        square.save(WEB / "demos/pictures" / f"{file.stem}.jpg", quality=88)
+
+
+def carry_upscaler(model: Path, weights: Path) -> None:
+    carried.tfjs(json.loads(model.read_text()), weights.read_bytes(), MODELS / "upscaler_x2", "upscaler_x2")
+
+
+def carry_nsfw(model: Path, weights: Path) -> None:
+    data = base64.b64decode(exported(weights))
+    carried.tfjs(exported(model), data, MODELS / "nsfw_mobilenet_v2", "nsfw_mobilenet_v2")
+
+
+def carry_lite0(weights: Path, names: Path) -> None:
+    carried.efficientnet_lite0(weights, MODELS / "efficientnet_lite0")
+    labels = exported(names)["IMAGENET_CLASSES"]
+    text = json.dumps([labels[str(i)].split(",")[0] for i in range(1000)], separators=(",", ":"))
+    (WEB / "demos/imagenet/labels.json").write_text(text)
+
+
+def exported(file: Path) -> Any:
+    """What a CommonJS module exports."""
+    script = f"process.stdout.write(JSON.stringify(require({json.dumps(str(file))})))"
+    return json.loads(run("node", "-e", script, sentence=f"{file.name} cannot be read"))
 
 
 def answers(demo: str) -> dict[str, Any]:

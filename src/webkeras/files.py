@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from webkeras.text import loads
 from webkeras.weights import Stored, Tensor, Weights, tensor
 from webkeras.weights import read as read_listed
 
+WEIGHTS = "model.weights.h5"
 LARGEST_TEXT = 256 << 20
 RATIO = 1032  # deflate cannot do better
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, KeyError, NotImplementedError)
@@ -48,6 +50,36 @@ class File:
             raise ConfigError(f"{self.name}: neither .keras, HDF5 nor JSON; expected a file that Keras saved") from None
 
 
+Opener = Callable[[Buffer, str], Any]  # HDF5 bytes and the file's name -> root group, ours or one like it
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file holds: the architecture's JSON, the Keras that wrote it and its backend, its weights; None for what
+    it has not."""
+
+    architecture: str | None
+    version: str | None
+    weights: Weights | Stored | None
+    backend: str = ""
+
+
+def contents(file: File, opener: Opener = hdf5.open_file, with_weights: bool = True) -> Contents:
+    """A model's file, taken apart.
+
+    Raises ConfigError or WeightsError, naming the file.
+    """
+    if file.kind == "zip":
+        return archived(file, opener, with_weights)
+    if file.kind == "text":
+        return Contents(file.text(), None, None)
+    root = opener(file.buffer, file.name)
+    config, version = (root.attrs.get(k) for k in ("model_config", "keras_version"))
+    found = h5_weights(root, file.name) if with_weights else None
+    backend = str(root.attrs.get("backend") or "")
+    return Contents(config if isinstance(config, str) else None, str(version) if version else None, found, backend)
+
+
 def open_model(
     model: File, weights: File | None = None, metadata: File | None = None, keras_version: str | None = None
 ) -> tuple[Spec, Weights | Stored]:
@@ -55,39 +87,27 @@ def open_model(
 
     Raises ConfigError or WeightsError, naming the file.
     """
-    found: Weights | Stored = {}
-    if model.kind == "zip":
-        spec, found = keras_archive(model, keras_version, weights is None)
-    elif model.kind == "hdf5":
-        root = hdf5.open_file(model.buffer, model.name)
-        config, version = root.attrs.get("model_config"), root.attrs.get("keras_version")
-        if not isinstance(config, str):
-            raise ConfigError(f"{model.name}: holds weights only; expected the model's JSON first, and this as weights")
-        spec = dialects.read(config, model.name, str(version) if version else keras_version or "1")
-        spec.backend = str(root.attrs.get("backend") or "")
-        if weights is None:
-            found = h5_weights(root, model.name)
-    else:
-        spec = dialects.read(model.text(), model.name, keras_version)
-    if weights is not None:
-        found = read_weights(weights, metadata)
-    elif metadata is not None:
+    if weights is None and metadata is not None:
         raise WeightsError(f"{metadata.name}: metadata without weights; expected both or neither")
-    return spec, found
+    held = contents(model, with_weights=weights is None)
+    if held.architecture is None:
+        raise ConfigError(f"{model.name}: holds weights only; expected the model's JSON first, and this as weights")
+    old = "1" if model.kind == "hdf5" else None  # Keras 1 did not always say so
+    spec = dialects.read(held.architecture, model.name, held.version or keras_version or old)
+    spec.backend = held.backend or spec.backend
+    return spec, held.weights or {} if weights is None else read_weights(weights, metadata)
 
 
 def read_weights(weights: File, metadata: File | None) -> Weights | Stored:
     """The weights of a file of their own: the encoder's with its metadata, HDF5, or those of a `.keras`."""
     if metadata is not None:
         return read_listed(metadata.text(), weights.buffer, weights.name)
-    if weights.kind == "hdf5":
-        return h5_weights(hdf5.open_file(weights.buffer, weights.name), weights.name)
-    if weights.kind == "zip":
-        return keras_archive(weights, None, True)[1]
-    raise WeightsError(f"{weights.name}: weights of the encoder need their metadata; give metadata=... too")
+    if weights.kind == "text":
+        raise WeightsError(f"{weights.name}: weights of the encoder need their metadata; give metadata=... too")
+    return contents(weights).weights or {}
 
 
-def keras_archive(file: File, keras_version: str | None, with_weights: bool) -> tuple[Spec, Weights | Stored]:
+def archived(file: File, opener: Opener, with_weights: bool) -> Contents:
     """A `.keras` file: config.json, metadata.json and model.weights.h5 in a zip."""
     try:
         with zipfile.ZipFile(io.BufferedReader(Raw(file.buffer))) as archive:
@@ -95,22 +115,20 @@ def keras_archive(file: File, keras_version: str | None, with_weights: bool) -> 
             for name in ("config.json", "metadata.json"):
                 if name not in members:
                     raise ConfigError(f"{file.name}: a zip without {name}; expected a .keras file")
-            texts = {
-                n: unpacked(file, archive, members[n], LARGEST_TEXT).decode() for n in ("metadata.json", "config.json")
-            }
+            config, about = (
+                unpacked(file, archive, members[n], LARGEST_TEXT).decode() for n in ("config.json", "metadata.json")
+            )
             held: Buffer | None = None
-            if with_weights and "model.weights.h5" in members:
-                held = member(file, archive, members["model.weights.h5"])
+            if with_weights and WEIGHTS in members:
+                held = member(file, archive, members[WEIGHTS])
     except BAD_ZIP as e:
         raise ConfigError(f"{file.name}: a damaged .keras file ({' '.join(str(e).split())}); fetch it whole") from None
-    about = loads(texts["metadata.json"], f"{file.name}: metadata.json", ConfigError, "what Keras wrote")
-    version = about.get("keras_version") if isinstance(about, dict) else None
-    spec = dialects.read(texts["config.json"], f"{file.name}: config.json", version or keras_version or "3")
-    if not with_weights:
-        return spec, {}
-    if held is None:
-        raise WeightsError(f"{file.name}: has no model.weights.h5; expected a .keras file with HDF5 weights")
-    return spec, h5_weights(hdf5.open_file(held, file.name), file.name)
+    told = loads(about, f"{file.name}: metadata.json", ConfigError, "what Keras wrote")
+    version = told.get("keras_version") if isinstance(told, dict) else None
+    if with_weights and held is None:
+        raise WeightsError(f"{file.name}: has no {WEIGHTS}; expected a .keras file with HDF5 weights")
+    found = None if held is None else h5_weights(opener(held, file.name), file.name)
+    return Contents(config, str(version) if version else None, found)
 
 
 def unpacked(file: File, archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
@@ -164,7 +182,7 @@ class Raw(io.RawIOBase):
         return len(data)
 
 
-def h5_weights(root: hdf5.Group, file: str) -> Weights | Stored:
+def h5_weights(root: Any, file: str) -> Weights | Stored:
     """The weights of an HDF5 file, of either layout."""
     inner = root.group("model_weights")
     for group in (root, inner):
@@ -178,7 +196,7 @@ def h5_weights(root: hdf5.Group, file: str) -> Weights | Stored:
     )
 
 
-def listed(root: hdf5.Group, file: str) -> Weights:
+def listed(root: Any, file: str) -> Weights:
     """Weights by layer name: `layer_names`, and in each layer's group `weight_names`."""
     found: dict[str, list[Tensor]] = {}
     for layer in strings(root, "layer_names", file):
@@ -188,7 +206,10 @@ def listed(root: hdf5.Group, file: str) -> Weights:
         if layer in found:
             raise WeightsError(f"{file}: the list of layers names {layer!r} twice; expected each once")
         found[layer] = []
-        for name in strings(group, "weight_names", file):
+        names = strings(group, "weight_names", file)
+        if twice := {n for n in names if names.count(n) > 1}:
+            raise WeightsError(f"{file}: layer {layer!r} names the weight {min(twice)!r} twice; expected each once")
+        for name in names:
             data = group.dataset(name)
             if data is None:
                 raise WeightsError(f"{file}: layer {layer!r} names the weight {name!r}, but the file does not hold it")
@@ -196,7 +217,7 @@ def listed(root: hdf5.Group, file: str) -> Weights:
     return dict(found)
 
 
-def strings(group: hdf5.Group, name: str, file: str) -> list[str]:
+def strings(group: Any, name: str, file: str) -> list[str]:
     """A list of names; Keras splits one above 64 kB into name0, name1, ..."""
     if name in group.attrs:
         parts = [group.attrs[name]]
@@ -211,7 +232,7 @@ def strings(group: hdf5.Group, name: str, file: str) -> list[str]:
     return out
 
 
-def tree(group: hdf5.Group, path: str, file: str, seen: set[int], depth: int = 0) -> Stored:
+def tree(group: Any, path: str, file: str, seen: set[int], depth: int = 0) -> Stored:
     """Keras 3's layout: `vars` holds an object's own variables by number, other groups the objects inside."""
     out = Stored()
     if depth > 100:
@@ -235,7 +256,7 @@ def tree(group: hdf5.Group, path: str, file: str, seen: set[int], depth: int = 0
     return out
 
 
-def placed(data: hdf5.Dataset, layer: str, name: str, file: str, where: str = "") -> Tensor:
+def placed(data: Any, layer: str, name: str, file: str, where: str = "") -> Tensor:
     """A dataset as a weight."""
     buffer, offset = data.bytes()
     code = "|V2" if data.attrs.get("dtype") == "bfloat16" and data.type.code == "|V2" else data.type.code

@@ -127,6 +127,7 @@ class Op:
 
 
 OPS: dict[str, Op] = {}
+MOST = 2**31  # numbers in a tensor: what a file asks for is bounded before anybody allocates it
 _layer: list[str] = [""]
 
 
@@ -243,6 +244,9 @@ def record(name: str, inputs: tuple[Value, ...], attrs: Attrs) -> Node:
     own = inputs[:arity] if epilogue and arity is not None else inputs
     try:
         shapes = rule(*[v.shape for v in own], **{k: v for k, v in attrs.items() if k != "epilogue"})
+        for s in shapes if isinstance(shapes, list) else [shapes]:
+            if size(s) >= MOST:
+                raise ShapeError(f"{name} makes {tuple(s)}, {size(s)} numbers; expected fewer than {MOST}")
     except ShapeError as e:
         raise ShapeError(f"{_layer[-1] or name}: {e}") from None
     node = Node(name, inputs, dict(attrs), _layer[-1])

@@ -14,10 +14,11 @@ from webkeras import files
 from webkeras.backends import Backend, Executable, choose
 from webkeras.buffer import HostBuffer
 from webkeras.errors import ConfigError, ShapeError, WebKerasError, WeightsError
+from webkeras.layers.base import custom_objects as meanings
 from webkeras.lazy import np
 from webkeras.shapes import Shape, size
 from webkeras.spec import Spec, flat, replace
-from webkeras.trace import Network, input_shapes, one_sample, output_names, resolved, stateful_batch
+from webkeras.trace import Network, input_shapes, one_sample, output_names, resolved, stateful_batch, text_inputs
 from webkeras.version import Version
 from webkeras.weights import Stored, Weights
 
@@ -79,13 +80,20 @@ class Model:
     """A model bound to a backend. Graphs are made and kept per set of input shapes."""
 
     def __init__(
-        self, spec: Spec, weights: Weights | Stored, backend: Backend, theano_kernels: bool | None = None
+        self,
+        spec: Spec,
+        weights: Weights | Stored,
+        backend: Backend,
+        theano_kernels: bool | None = None,
+        custom: Mapping[str, Any] | None = None,
     ) -> None:
         """Raises ConfigError or WeightsError where spec and weights do not fit."""
         self.spec, self.backend = spec, backend
         theano = spec.backend == "theano" if theano_kernels is None else theano_kernels
         version = Version(spec.keras_version or spec.dialect, theano)
-        self.network = Network(spec, weights, version)
+        with meanings(custom or {}):
+            self.network = Network(spec, weights, version)
+        self._texts = text_inputs(spec, self.network.layers)
         self.stats: dict[str, float] = {}
         self._prepared: dict[tuple[Any, ...], Prepared] = {}
         self._states: dict[str, tuple[Shape, Any]] = {}  # flat buffers, as the backend gave them
@@ -116,7 +124,7 @@ class Model:
     @cached_property
     def _one(self) -> Any:
         """The graph for one sample; None where an input has an open dimension."""
-        shapes = one_sample(self.spec)
+        shapes = None if self._texts else one_sample(self.spec)
         ready = self._prepared.get(self._key(shapes)) if shapes else None
         return ready.graph if ready else self.network.trace(shapes) if shapes else None
 
@@ -126,6 +134,7 @@ class Model:
         x is an array, or a list or dict (by input name) of several; a single output comes as an array, several as the
         model nests them in lists and dicts. Every array carries the batch axis. A stateful model takes samples in
         batches of the size its file names, unless told otherwise, and carries its states from call to call.
+        Text, for a model that begins with StringLookup or TextVectorization, comes in lists or an array of strings.
         With `layers`, a dict comes back: the outputs by name, and what the first call of each of those layers gave.
         Raises ShapeError, naming the input, or ConfigError for a layer the model does not have.
         """
@@ -225,7 +234,7 @@ class Model:
 
     def _traced(self, shapes: Mapping[str, Shape], layers: Sequence[str]) -> Any:
         start = time.perf_counter()
-        graph = self.network.trace(resolved(self.spec, shapes), layers)
+        graph = self.network.trace(resolved(self.spec, shapes, self._texts), layers)
         self.stats["trace"] = (time.perf_counter() - start) * 1000
         return graph
 
@@ -251,7 +260,7 @@ class Model:
             given = dict(zip(names, x if several else [x], strict=False))
         if set(given) != set(names) or (isinstance(x, list) and len(names) > 1 and len(x) != len(names)):
             raise ShapeError(f"model {self.spec.name!r} got inputs {sorted(given)}; expected {sorted(names)}")
-        return {k: given[k] for k in names}
+        return {k: self._texts[k].encode(_lists(given[k])) if k in self._texts else given[k] for k in names}
 
     def _unnamed(self, y: Mapping[str, Any]) -> Any:
         """Outputs as the file nests them: one, a list, or a dict."""
@@ -288,6 +297,11 @@ def _open(shape: Shape | None) -> tuple[int | None, ...] | None:
     return None if shape is None else (None, *shape[1:])
 
 
+def _lists(x: Any) -> Any:
+    """An array of text as nested lists."""
+    return x.tolist() if hasattr(x, "tolist") else x
+
+
 def _array(y: Any) -> Any:
     """A backend's flat output as a numpy array of our own."""
     return np.frombuffer(y.to_bytes(), "float32") if hasattr(y, "to_bytes") else np.asarray(y, "float32")
@@ -299,13 +313,15 @@ def load_model(
     weights: str | Path | bytes | None = None,
     metadata: str | Path | bytes | None = None,
     backend: str = "auto",
+    custom_objects: Mapping[str, Any] | None = None,
     keras_version: str | None = None,
     theano_kernels: bool | None = None,
 ) -> Model:
     """A model from what Keras saved (`.keras`, `.h5`), or from its JSON and weights: the encoder's with their metadata,
     `.weights.h5`, or those of a whole model's file. Each is a path, or the file's bytes.
 
-    `keras_version` says which Keras wrote a file that does not say so itself. `theano_kernels` says that it was trained
+    `custom_objects` are functions of tensors by name, for Lambda layers and custom activations, and subclasses of
+    `webkeras.Layer`. `keras_version` says which Keras wrote a file that does not say so itself. `theano_kernels` says that it was trained
     on Theano, which turned kernels around and padded otherwise for "same": files of Keras 1 do not tell.
     Raises ConfigError, WeightsError or NoBackend; nothing is half loaded.
     """
@@ -317,7 +333,7 @@ def load_model(
         None if metadata is None else _file(metadata, "metadata"),
         keras_version,
     )
-    return Model(spec, found, choose(backend), theano_kernels)
+    return Model(spec, found, choose(backend), theano_kernels, custom_objects)
 
 
 def _file(source: str | Path | bytes, what: str) -> files.File:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from webkeras import layers
 from webkeras.errors import ConfigError, ShapeError
 from webkeras.graph import Graph, Value, remembering
 from webkeras.layers import LAYERS, Layer
+from webkeras.layers.lookup import Front
 from webkeras.matching import match
 from webkeras.shapes import Shape
 from webkeras.spec import Call, LayerSpec, Ref, Spec, flat, replace
@@ -106,6 +107,18 @@ def make(spec: LayerSpec, dialect: Version, weights: list[Tensor] | Weights) -> 
     return layers.make(spec.class_name, {**spec.config, "name": spec.name}, dialect, values)
 
 
+def text_inputs(spec: Spec, layers: Mapping[str, Any]) -> dict[str, Front]:
+    """The layers at the front that read text, by the input they read; from now on they take their own numbers."""
+    reads = [r for s in spec.layers for c in s.calls for r in c.refs()] + spec.outputs
+    inputs, found = {r.layer for r in spec.inputs}, {}
+    for s in spec.layers:
+        source = s.calls[0].args[0] if len(s.calls) == 1 and s.calls[0].args else None
+        here = layers[s.name]
+        if isinstance(here, Front) and isinstance(source, Ref) and source.layer in inputs and reads.count(source) == 1:
+            here.encoded, found[source.layer] = True, here
+    return found
+
+
 def ordered(spec: Spec) -> list[tuple[str, int, Call]]:
     """All calls, each after those it reads; ConfigError where the graph has a cycle or reads what is not there."""
     calls = {Ref(s.name, i): (s.name, i, c) for s in spec.layers for i, c in enumerate(s.calls)}
@@ -177,9 +190,11 @@ def one_sample(spec: Spec) -> dict[str, Shape] | None:
     return out
 
 
-def resolved(spec: Spec, given: Mapping[str, Shape]) -> dict[str, Shape]:
-    """The given shapes, each checked against the file; ShapeError names the input."""
+def resolved(spec: Spec, given: Mapping[str, Shape], texts: Collection[str] = ()) -> dict[str, Shape]:
+    """The given shapes, each checked against the file, unless it is what text became; ShapeError names the input."""
     for name, want in input_shapes(spec).items():
+        if name in texts:
+            continue
         got = given[name]
         if want is not None and (
             len(want) != len(got) or any(w not in (None, g) for w, g in zip(want, got, strict=True))

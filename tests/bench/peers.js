@@ -116,7 +116,7 @@ async function measure(model) {
     entries.push(await open({ engine, backend, model, io, threads: Number(query.get("threads")) || undefined }, x, y));
   }
   const running = () => entries.filter((entry) => !entry.failed && entry.times.length < N);
-  await post({ progress: `${model}: ${N} predictions each, ${TURN} by ${TURN}` });
+  await post({ progress: `${model}: ${N} predictions each, ${Math.min(TURN, N)} at a time` });
   while (running().length) for (const entry of running()) await turn(entry);
   for (const entry of entries) await close(entry, y);
 }

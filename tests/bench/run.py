@@ -1,7 +1,8 @@
 """Times webkeras and its peers on the same models in one run of one headless Chromium:  python tests/bench/run.py
 
     --models mnist_cnn,mobilenetv2    golden models (tests/golden/models), rebuilt here
-    --backends webgl2,wasm            each engine that has such a backend takes part
+    --backends webgl2,wasm            of each engine that has it
+    --engines tfjs,webkeras           who takes part
     --n 20                            predictions that are timed, after the first and one to warm up
     --threads N                       for engines that can be told
     --prepare                         only lay out dist/bench, and say which page to open (for a machine with a GPU)
@@ -29,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 from tests.bench.table import table  # noqa: E402
 from tests.golden.models import rebuild  # noqa: E402
 from tools.browser import chromium, console  # noqa: E402
-from tools.common import DIST, WEB, copy_if_changed, fail, run, say  # noqa: E402
+from tools.common import DIST, WEB, copy_if_changed, fail, run, say, step  # noqa: E402
 from tools.serve import Handler  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -80,9 +81,10 @@ def lay_out(models: list[str]) -> None:
     for model in models:
         if model not in rebuild.names():
             fail(f"there is no golden model '{model}'; there are {', '.join(rebuild.names())}")
-        if not (BENCH / "models" / model / "io.json").exists():
-            say(f"rebuilding {model} ...")
-            rebuild.rebuild(model, BENCH / "models")
+        sources = [rebuild.HERE / f"{model}{end}" for end in (".json", "_recipe.json", ".npz")]
+        sources += [rebuild.HERE / "rebuild.py", rebuild.HERE / "weights.py"]
+        made = BENCH / "models" / model / "io.json"
+        step(f"rebuilding {model}", made, sources, lambda model=model: rebuild.rebuild(model, BENCH / "models"))
 
 
 def serve(results: list[dict[str, Any]], done: threading.Event) -> ThreadingHTTPServer:
@@ -136,6 +138,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default="mnist_cnn,mobilenetv2,resnet50")
     parser.add_argument("--backends", default="webgl2,wasm")
+    parser.add_argument("--engines", default="tfjs,webkeras")
     parser.add_argument("--n", type=int, default=20)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--limit", type=float, default=1800, metavar="SECONDS")
@@ -151,10 +154,13 @@ def main() -> None:
     for backend in backends:
         if backend not in BACKENDS:
             fail(f"there is no backend '{backend}'; there are {', '.join(BACKENDS)}")
-    engines = [engine for backend in backends for engine in BACKENDS[backend]]
+    wanted = arguments.engines.split(",")
+    engines = [name for backend in backends for name in BACKENDS[backend] if name.split(":")[0] in wanted]
     if not (WEB / "webkeras.js").exists():
         say("dist/web is not built (./build.sh): only the peers are measured")
-        engines = [engine for engine in engines if not engine.startswith("webkeras")]
+        engines = [name for name in engines if not name.startswith("webkeras")]
+    if not engines:
+        fail(f"nobody is left to measure: --engines {arguments.engines}, --backends {arguments.backends}")
     lay_out(models)
     page = f"bench/peers.html?models={','.join(models)}&engines={','.join(engines)}&n={arguments.n}"
     if arguments.threads:

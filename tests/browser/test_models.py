@@ -31,14 +31,15 @@ def relative(got: list[float], want: np.ndarray) -> float:
     return float(np.abs(np.array(got) - want).max() / np.abs(want).max())
 
 
+@pytest.mark.parametrize("backend", ["webgl2", "wasm"])
 @pytest.mark.parametrize("name", ["mnist_cnn", "mobilenetv2"])
-def test_answers_as_keras_on_webgl2(page, name):
+def test_answers_as_keras(page, name, backend):
     folder = rebuild.rebuild(name, FOLDER)
     io = json.loads((folder / "io.json").read_text())
     want = np.fromfile(folder / "y.f32", "<f4")[: int(np.prod(io["output"]))]
     page.open("pyodide/pyodide-lock.json")
-    found = page.js(PREDICT, name, int(np.prod(io["input"])), "webgl2", 2)
-    assert found["backend"] == "webgl2"
+    found = page.js(PREDICT, name, int(np.prod(io["input"])), backend, 2)
+    assert found["backend"] == backend
     assert relative(found["y"], want) < 1e-4
     assert found["again"] == found["y"]
 

@@ -7,7 +7,7 @@ from tests.browser.site import BIAS, KERNEL, OUT, model_json
 FILES = "{ model: '/m.json', weights: '/m.buf', metadata: '/m_metadata.json' }"
 DOUBLE = "{ model: '/double.json', weights: '/double.buf', metadata: '/m_metadata.json' }"
 MODES = pytest.mark.parametrize("worker", [True, False], ids=["worker", "page"])
-BACKENDS = pytest.mark.parametrize("backend", ["webgl2", "reference"])
+BACKENDS = pytest.mark.parametrize("backend", ["webgl2", "wasm", "reference"])
 
 
 def hidden(x, factor=1):
@@ -108,13 +108,15 @@ def test_answers_everyone_at_once(site, worker):
         assert near(found[2 * i + 1], answer(x, 2))
 
 
-def test_profile_and_explain_speak_of_layers(site):
+@pytest.mark.parametrize("backend", ["wasm", "reference"])
+def test_profile_and_explain_speak_of_layers(site, backend):
     site.open("page.html")
     steps, text = site.js(
         f"""
-        const model = new WebKeras.Model({{ filepaths: {FILES}, backend: "reference" }});
+        const model = new WebKeras.Model({{ filepaths: {FILES}, backend: args[0] }});
         return [await model.profile({{ input: [1, 2] }}), await model.explain()];
-        """
+        """,
+        backend,
     )
     assert {s["layer"].split()[-1].strip("'") for s in steps} >= {"hidden", "answer"}
     assert all(s["ms"] >= 0 and s["op"] for s in steps)

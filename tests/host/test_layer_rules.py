@@ -21,7 +21,7 @@ UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
 SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout GaussianNoise ActivityRegularization RandomBrightness
 RandomContrast RandomCrop RandomFlip RandomRotation RandomTranslation RandomZoom CenterCrop Resizing Rescaling
 Normalization CategoryEncoding Discretization IntegerLookup STFTSpectrogram ThresholdedReLU LocallyConnected1D
-LocallyConnected2D BatchNormalizationV1
+LocallyConnected2D BatchNormalizationV1 Hashing StringLookup TextVectorization
 """.split()
 
 
@@ -44,12 +44,19 @@ def test_what_matters_in_training_only_is_read_over():
     LAYERS["Dense"]({"name": "d", "units": 3, "kernel_initializer": {}, "bias_regularizer": None, "trainable": False})
 
 
+def test_a_number_may_come_wrapped():
+    assert LAYERS["LeakyReLU"]({"alpha": {"type": "ndarray", "value": 0.25}}, 2).negative_slope == 0.25
+    with pytest.raises(ConfigError, match="expected a number"):
+        LAYERS["ELU"]({"alpha": {"type": "list", "value": 0.25}})
+
+
 @pytest.mark.parametrize(
     ("name", "config", "sentence"),
     [
         ("Conv2D", {"filters": 1, "kernel_size": [1, 2, 3]}, "'kernel_size': \\[1, 2, 3\\]; expected 2 numbers"),
         ("Conv2D", {"filters": 1, "kernel_size": 3, "padding": "causal"}, "'causal'; expected 'valid' or 'same'"),
         ("Dense", {}, "config has no 'units'"),
+        ("Dense", {"units": 2**25}, "'units': 33554432; expected a whole number up to"),
         ("Dense", {"units": 3, "activation": "zigzag"}, "unknown activation 'zigzag'.*custom_objects"),
         ("Dense", {"units": 3, "lora_rank": 4}, "'lora_rank': 4; expected None"),
         ("Lambda", {"name": "l", "function": "4wEAAA"}, "Lambda 'l'.*not run.*custom_objects"),
@@ -72,6 +79,8 @@ def test_a_config_that_makes_no_layer_is_refused(name, config, sentence):
         ("Add", {}, [[(2, 3), (2, 4)]], "do not broadcast"),
         ("Subtract", {}, [[(2, 3)] * 3], "expected two"),
         ("UpSampling2D", {}, [(1, 4, 3)], "expected 4 axes"),
+        ("UpSampling2D", {"size": 2**20}, [(1, 4, 4, 3)], "expected fewer than"),
+        ("ZeroPadding2D", {"padding": 2**20}, [(1, 4, 4, 3)], "expected fewer than"),
         ("Attention", {}, [(1, 4, 3)], "expected one"),
         ("Reshape", {"target_shape": [5, -1]}, [(1, 4, 3)], "cannot take the shape"),
     ],

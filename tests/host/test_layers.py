@@ -65,14 +65,24 @@ def test_layer_answers_as_keras(path: Path, name: str) -> None:
     )
     allowed = tolerance(f"{path.parent.name}-{path.stem}-{name}")
     check(answers(model, case), case, allowed)
+    if model._texts:  # what goes into the graph is not what goes into the model
+        return
     graph = model.network.trace({i.name: x.shape for i, (_, x) in zip(model.inputs, case.inputs, strict=True)})
     if set(graph.inputs) == {i.name for i in model.inputs}:  # no states
         feed = {i.name: x for i, (_, x) in zip(model.inputs, case.inputs, strict=True)}
         check(list(run(passes(graph), feed).values()), case, allowed)
 
 
+def wanted(case: Any) -> list[Any]:
+    """The outputs, flat: where the model gives a list within the list, the file has its members in one array."""
+    config = case.config["config"]
+    ends = config.get("output_layers", []) if isinstance(config, dict) else []
+    rows = zip(ends, case.outputs, strict=True) if len(ends) == len(case.outputs) else ((None, o) for o in case.outputs)
+    return [a for end, (_, y) in rows for a in (y if isinstance(end, list) and isinstance(end[0], list) else [y])]
+
+
 def check(found: list[Any], case: Any, allowed: float) -> None:
-    for got, (_, want) in zip(found, case.outputs, strict=True):
+    for got, want in zip(found, wanted(case), strict=True):
         assert got.shape == want.shape
         scale = max(float(np.abs(want).max(initial=0)), 1e-3)
         np.testing.assert_allclose(got / scale, want / scale, rtol=0, atol=allowed)
@@ -93,7 +103,7 @@ def answers(model: Model, case: Any) -> list[Any]:
     for i in range(calls):
         if i in case.notes.get("reset_before", []):
             model.reset_states()
-        xs = [np.split(x, calls)[i] for _, x in case.inputs]
+        xs = [np.split(x, calls)[i] for _, x in case.inputs] + list(case.notes.get("texts", {}).values())
         y = model.predict(xs if len(xs) > 1 else xs[0])
         found.append(flat(y))
     return [np.concatenate(parts) for parts in zip(*found, strict=True)]

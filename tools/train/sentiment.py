@@ -65,5 +65,6 @@ told = {
     "trained_on": len(x_train),
     "data": "vaderSentiment 3.3.2, movie-review snippets",
 }
-save(model, "sentiment", "float16", told)
+(MODELS / "sentiment").mkdir(parents=True, exist_ok=True)
 (MODELS / "sentiment/words.json").write_text(json.dumps(words, separators=(",", ":")))
+save(model, "sentiment", "float16", told)

@@ -43,7 +43,9 @@ class Keras3(Reader):
 
 
 def is_operation(row: dict[str, Any]) -> bool:
-    """Whether a row of a graph is no layer."""
+    """Whether a row of a graph is no layer; a Sequential has no rows of calls, and no operations."""
+    if "inbound_nodes" not in row:
+        return False
     if row.get("module"):
         return str(row["module"]).startswith(("keras.src.ops", "keras.ops"))
     config = row["config"]

@@ -11,8 +11,8 @@ from typing import Any
 
 from webkeras import ops
 from webkeras.errors import ConfigError, ShapeError
-from webkeras.layers.base import LAYERS, Layer, key, layer
-from webkeras.layers.read import anything, optional
+from webkeras.layers.base import LAYERS, Layer, custom, key, layer
+from webkeras.layers.read import anything, number, optional
 from webkeras.shapes import Shape
 from webkeras.shapes import axes as positive
 
@@ -209,8 +209,8 @@ def read(v: Any, dialect: int) -> Activation:
         return ACTIVATIONS["linear"]
     if isinstance(v, Mapping) and v.get("class_name") in LAYERS:
         return Bare(LAYERS[v["class_name"]](v["config"], dialect))
-    name = str(v.get("config") if isinstance(v, Mapping) else v)
-    function = OLDER.get(dialect, {}).get(name) or ACTIVATIONS.get(name)
+    name = str(v.get("config") if isinstance(v, Mapping) else v).rpartition(">")[2]
+    function = custom(name) or OLDER.get(dialect, {}).get(name) or ACTIVATIONS.get(name)
     if function is None and issubclass(LAYERS.get(name, Layer), ActivationLayer):
         return Bare(LAYERS[name]({}, dialect))
     if function is None:
@@ -273,7 +273,7 @@ class ReLU(ActivationLayer):
 class LeakyReLU(ActivationLayer):
     """x, or negative_slope * x where x is negative."""
 
-    negative_slope = key(float, 0.3, keras2="alpha")
+    negative_slope = key(number, 0.3, keras2="alpha")
 
     def call(self, x: Any) -> Any:
         return leaky_relu(x, self.negative_slope)
@@ -283,7 +283,7 @@ class LeakyReLU(ActivationLayer):
 class ELU(ActivationLayer):
     """x, or alpha * (exp(x) - 1) where x is not positive."""
 
-    alpha = key(float, 1.0)
+    alpha = key(number, 1.0)
 
     def call(self, x: Any) -> Any:
         return elu(x, self.alpha)
@@ -296,7 +296,7 @@ class ThresholdedReLU(ActivationLayer):
     Source: Keras 2.15, keras/layers/activation/thresholded_relu.py
     """
 
-    theta = key(float, 1.0)
+    theta = key(number, 1.0)
 
     def call(self, x: Any) -> Any:
         return ops.where(ops.less(self.theta, x), x, 0.0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from webkeras import ops
@@ -84,12 +85,40 @@ def layer(*names: str) -> Callable[[T], T]:
     return register
 
 
+_custom: list[Mapping[str, Any]] = [{}]
+
+
+@contextmanager
+def custom_objects(objects: Mapping[str, Any]) -> Iterator[None]:
+    """Layers made inside find classes and functions of these names; they come before our own.
+
+    Raises ConfigError where an object is neither a Layer class nor callable.
+    """
+    for name, o in objects.items():
+        if not callable(o) or (isinstance(o, type) and not issubclass(o, Layer)):
+            raise ConfigError(f"custom_objects[{name!r}] is {o!r}; expected a function, or a subclass of webkeras.Layer")
+    _custom.append(objects)
+    try:
+        yield
+    finally:
+        _custom.pop()
+
+
+def custom(name: str) -> Any:
+    """The custom object of a name, or None."""
+    return _custom[-1].get(name)
+
+
 def make(class_name: str, config: Mapping[str, Any], dialect: int, arrays: Sequence[Any] = ()) -> Layer:
     """The layer of a class name as files have it; ConfigError where nobody registered it."""
+    own = custom(class_name)
+    if isinstance(own, type):
+        found: Layer = own(config, dialect, arrays)
+        return found
     if class_name not in LAYERS:
         raise ConfigError(
-            f"unknown layer {class_name!r} ({config.get('name')!r}, Keras {int(dialect)} dialect); "
-            f'register it with @webkeras.layer("{class_name}")'
+            f"unknown layer {class_name!r} ({config.get('name')!r}, Keras {int(dialect)} dialect); register it with "
+            f'@webkeras.layer("{class_name}"), or give custom_objects={{"{class_name}": a subclass of webkeras.Layer}}'
         )
     return LAYERS[class_name](config, dialect, arrays)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from webkeras import ops
 from webkeras.errors import ConfigError
 from webkeras.layers.activation import activation
-from webkeras.layers.base import Layer, key, layer
+from webkeras.layers.base import Layer, custom, key, layer
 from webkeras.layers.read import anything, boolean, one_of, optional, whole
 from webkeras.ops.einsum import labels
 from webkeras.shapes import Shape
@@ -178,11 +179,28 @@ class Identity(Layer):
 
 @layer("Lambda")
 class Lambda(Layer):
-    """Code inside a file is never run: the refusal says how to give the layer its meaning."""
+    """A function that `custom_objects` gives, by the layer's name or the function's; code inside a file is never run."""
+
+    function = key(anything)
+    function_type = key(anything, None)
+    arguments = key(lambda v: dict(v or {}), {})
+
+    training = ("module", "output_shape", "output_shape_type", "output_shape_module", "mask")
 
     def __init__(self, config: Any, dialect: int = 3, arrays: Any = ()) -> None:
-        name = config.get("name", "")
-        raise ConfigError(
-            f"Lambda {name!r}: its code is in the file and is not run; "
-            f'give its meaning in custom_objects={{"{name}": function}}'
-        )
+        super().__init__(config, dialect, arrays)
+        names, code = [self.name], self.function
+        if isinstance(code, Mapping) and code.get("class_name") == "function":
+            names.append(str(code.get("config")))
+        elif self.function_type == "function":
+            names.append(str(code))
+        meaning = next(filter(None, map(custom, names)), None)
+        if meaning is None:
+            raise ConfigError(
+                f"{self}: its code is in the file and is not run; "
+                f'give its meaning in custom_objects={{"{names[-1]}": function}}'
+            )
+        self.function = meaning
+
+    def call(self, x: Any) -> Any:
+        return self.function(x, **self.arguments)

@@ -14,7 +14,7 @@ from webkeras.graph import value
 from webkeras.layers.base import Layer, key, layer
 from webkeras.layers.interpolation import MODES, interpolate
 from webkeras.layers.layout import channels_last
-from webkeras.layers.normalization import along
+from webkeras.layers.normalization import along, wrapped
 from webkeras.layers.read import boolean, data_format, one_of, optional, whole
 from webkeras.shapes import Shape
 from webkeras.shapes import axes as positive
@@ -165,6 +165,21 @@ class RandomCrop(Image):
         if self.dialect == 3:
             return x
         return interpolate(cropped(x, self.height, self.width), (self.height, self.width), "bilinear")
+
+
+@layer("Pipeline")
+class Pipeline(Layer):
+    """Layers one after another.
+
+    Source: keras/src/layers/preprocessing/pipeline.py
+    """
+
+    layers = key(lambda v, dialect: [wrapped(x, dialect) for x in v], versioned=True)
+
+    def call(self, x: Any) -> Any:
+        for inner in self.layers:
+            x = inner(x)
+        return x
 
 
 def encoded(x: Any, mode: str, depth: int, weights: Any = None) -> Any:

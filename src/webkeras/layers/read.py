@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -14,10 +14,19 @@ def boolean(v: Any) -> bool:
 
 
 def whole(v: Any) -> int:
-    """A whole number."""
-    if isinstance(v, bool) or int(v) != v:
-        raise ValueError(f"{v!r}; expected a whole number")
+    """A whole number, below what float32 counts without gaps: no size of a layer is larger."""
+    if isinstance(v, bool) or int(v) != v or abs(v) > 2**24:
+        raise ValueError(f"{v!r}; expected a whole number up to {2**24}")
     return int(v)
+
+
+def number(v: Any) -> float:
+    """A number; some Keras 2.0 wrote {"type": "ndarray", "value": 0.3}."""
+    if isinstance(v, Mapping) and v.get("type") == "ndarray":
+        v = v.get("value")
+    if isinstance(v, bool) or not isinstance(v, int | float):
+        raise ValueError(f"{v!r}; expected a number")
+    return float(v)
 
 
 def optional(read: Callable[..., Any]) -> Callable[..., Any]:

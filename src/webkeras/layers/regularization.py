@@ -21,9 +21,9 @@ class Augmentation(Layer):
     """x: images are changed in training only."""
 
     training = tuple(
-        "alpha brightness_factor contrast_factor data_format factor fill_mode fill_value height_factor hue_factor "
-        "interpolation kernel_size mode num_cutouts saturation_factor scale seed sigma value_range width_factor "
-        "x_factor y_factor".split()
+        "all_ops alpha brightness_factor chain_depth contrast_factor data_format factor fill_mode fill_value "
+        "height_factor hue_factor interpolation kernel_size mode num_chains num_cutouts num_ops saturation_factor "
+        "scale seed sigma value_range width_factor x_factor y_factor".split()
     )
 
     def call(self, x: Any) -> Any:
@@ -33,10 +33,10 @@ class Augmentation(Layer):
 NAMES = {
     Noise: "Dropout AlphaDropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D SpatialDropout3D "
     "ActivityRegularization",
-    Augmentation: "RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomElasticTransform "
-    "RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective "
-    "RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth "
-    "RandomZoom",
+    Augmentation: "AugMix CutMix MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter "
+    "RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight "
+    "RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
+    "RandomShear RandomTranslation RandomWidth RandomZoom",
 }
 for base, names in NAMES.items():
     for name in names.split():  # a class each, so that messages have Keras' names

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from webkeras import ops
+from webkeras.errors import ShapeError
+from webkeras.graph import value
 from webkeras.layers.base import Layer, key, layer
 from webkeras.layers.layout import to_last
 from webkeras.layers.read import boolean, data_format, one_of, optional, whole
@@ -66,3 +69,86 @@ class STFTSpectrogram(Layer):
         if self.expand_dims:
             return ops.transpose(y, perm=(0, 2, 3, 1))
         return ops.reshape(ops.transpose(y, perm=(0, 2, 1, 3)), shape=(n, frames, c * bins))
+
+
+WINDOWS = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46), None: (1.0, 0.0)}  # a - b cos(2 pi i / n)
+
+
+def mel(hertz: float) -> float:
+    return 1127.0 * math.log(1.0 + hertz / 700.0)
+
+
+def triangles(bins: int, mels: int, nyquist: float, low: float, high: float) -> list[list[float]]:
+    """How much of every frequency is in each of the bands, whose edges are evenly spaced in mel.
+
+    Source: keras/src/layers/preprocessing/mel_spectrogram.py:linear_to_mel_weight_matrix
+    """
+    step = (mel(high) - mel(low)) / (mels + 1)
+    edges = [mel(low) + i * step for i in range(mels + 2)]
+    rows = [[0.0] * mels]
+    for i in range(1, bins):
+        f = mel(i * nyquist / (bins - 1))
+        rows.append([max(0.0, min(f - edges[j], edges[j + 2] - f) / step) for j in range(mels)])
+    return rows
+
+
+@layer("MelSpectrogram")
+class MelSpectrogram(Layer):
+    """How loud every mel band is, frame by frame: x (n, t) -> (n, num_mel_bins, frames).
+
+    Frames are centred, the ends mirrored; the loudest of the whole batch bounds the quietest, top_db below it. The
+    waves are computed by the backend, once: they are too many to be numbers in Python's hands.
+    Source: keras/src/layers/preprocessing/mel_spectrogram.py
+    """
+
+    fft_length = key(whole, 2048)
+    sequence_stride = key(whole, 512)
+    sequence_length = key(optional(whole), None)
+    window = key(one_of(*WINDOWS), "hann")
+    sampling_rate = key(float, 16000)
+    num_mel_bins = key(whole, 128)
+    min_freq = key(float, 20.0)
+    max_freq = key(optional(float), None)
+    power_to_db = key(boolean, True)
+    top_db = key(float, 80.0)
+    mag_exp = key(float, 2.0)
+    min_power = key(float, 1e-10)
+    ref_power = key(float, 1.0)
+
+    def call(self, x: Any) -> Any:
+        if len(x.shape) != 2:
+            raise ShapeError(f"the input is {tuple(x.shape)}; expected (batch, time)")
+        (n, t), size, bins = x.shape, self.fft_length, self.fft_length // 2 + 1
+        edge = size // 2
+        if t <= edge:
+            raise ShapeError(f"{t} steps cannot be mirrored {edge} steps far; expected more, or a smaller fft_length")
+        places = [*range(edge, 0, -1), *range(t), *range(t - 2, t - 2 - edge, -1)]
+        rows = ops.reshape(ops.take(x, list(map(float, places)), axis=1), shape=(n, t + 2 * edge, 1))
+        parts = [ops.conv(rows, wave, strides=(self.sequence_stride,), pads=((0, 0),)) for wave in self.waves()]
+        power = ops.add(parts[0] * parts[0], parts[1] * parts[1])
+        loud = power if self.mag_exp == 2 else ops.power(power, self.mag_exp / 2)
+        nyquist = self.sampling_rate / 2
+        high = self.max_freq or float(int(nyquist))
+        bands = value(triangles(bins, self.num_mel_bins, nyquist, self.min_freq, high))
+        y = ops.transpose(ops.matmul(loud, bands), perm=(0, 2, 1))
+        return self.decibels(y) if self.power_to_db else y
+
+    def waves(self) -> tuple[Any, Any]:
+        """Cosines and sines of every frequency under the window, (fft_length, 1, bins)."""
+        size, length = self.fft_length, self.sequence_length or self.fft_length
+        a, b = WINDOWS[self.window]
+        before = (size - length) // 2
+        window = [a - b * math.cos(2 * math.pi * i / length) for i in range(length)]
+        full = [0.0] * before + window + [0.0] * (size - length - before)
+        steps = value([[[float(i)]] for i in range(size)])
+        turns = ops.multiply(steps, value([[[i / size for i in range(size // 2 + 1)]]]))
+        angle = ops.multiply(ops.subtract(turns, ops.floor(turns)), 2 * math.pi)
+        window_ = value([[[w]] for w in full])
+        return ops.multiply(ops.cos(angle), window_), ops.multiply(ops.sin(angle), window_)
+
+    def decibels(self, y: Any) -> Any:
+        """10 log10, above the reference."""
+        tens = 10 / math.log(10)
+        reference = tens * math.log(max(abs(self.ref_power), self.min_power))
+        y = ops.subtract(ops.multiply(ops.log(ops.maximum(y, self.min_power)), tens), reference)
+        return ops.maximum(y, ops.subtract(ops.reduce(y, fn="max", axes=(0, 1, 2)), self.top_db))

@@ -20,6 +20,7 @@ for rank, shape in SHAPES.items():
         one("Global" + pool, first, data_format="channels_first")
         adaptive = "Adaptive" + pool
         one(adaptive, shape, output_size=2)
+        one(adaptive, (4, 6, 2)[:rank] + (3,), output_size=2)
         one(adaptive, shape, output_size=(3, 4, 1)[:rank])
         one(adaptive, first, output_size=1, data_format="channels_first")
 

@@ -77,5 +77,14 @@ for name in "ColorDegeneration GaussianBlur Grayscale Hue Invert Perspective Pos
     own = {"Posterization": {"factor": 4}, "Hue": {"factor": 0.2}, "Saturation": {"factor": 0.2}, "Sharpness": {"factor": 0.2}}
     one("Random" + name, image, only=3, **dict(own.get(name, {}), **({"factor": 0.2} if name == "ColorDegeneration" else {})))
 one("RandomColorJitter", image, only=3)
+for name in ("AugMix", "CutMix", "MixUp", "RandAugment"):
+    one(name, image, only=3)
+
+
+@model("Pipeline", "three", image, only=3)
+def pipeline(L, x):
+    return L.Pipeline([L.Rescaling(0.5), L.RandomFlip(), L.CenterCrop(2, 3)])(x)
+
+
 one("RandomElasticTransform", image, only=3)
 one("RandomErasing", image, only=3)

@@ -1,6 +1,6 @@
 """Make the golden files of single layers from cases_*.py:  python make_layers.py [CLASS...]
 
-Run it with Keras 2.15 and with Keras 3.15 (KERAS_BACKEND=jax). Writes keras<version>/<Class>.npz beside itself (layout:
+Run it with Keras 2.1.2, 2.15 and 3.15 (KERAS_BACKEND=jax); what a Keras does not know is left out and said. Writes keras<version>/<Class>.npz beside itself (layout:
 golden_file.py); <Class>_more.npz where make_layers_keras2.py makes <Class>.npz. Runs on Python 3.6 and later.
 """
 
@@ -52,9 +52,10 @@ def one(cls, *shapes, **config):
     """The model that is nothing but a layer. Beside the layer's config:
 
     only: the Keras version, where just one has it; ints: whole numbers below this go in; mask: the inputs go through
-    Masking first and end in zeros; call: keyword arguments of the call; feed: arrays from a random generator.
+    Masking first and end in zeros; call: keyword arguments of the call; feed: arrays from a random generator; text and
+    whole: the inputs are texts, or whole numbers by their type.
     """
-    own = {k: config.pop(k, None) for k in ("only", "ints", "mask", "call", "feed", "title")}
+    own = {k: config.pop(k, None) for k in ("only", "ints", "mask", "call", "feed", "title", "text", "whole")}
     call = own["call"] or {}
     shown = dict(config, **call)
     name = own["title"] or ",".join(
@@ -63,7 +64,8 @@ def one(cls, *shapes, **config):
     name = name + "@" + "+".join("x".join(map(str, s)) for s in shapes) + ("@mask" if own["mask"] else "")
 
     def build(L):
-        inputs = [keras.Input(s, name="input_%d" % i) for i, s in enumerate(shapes)]
+        kind = {"dtype": "string"} if own["text"] else {"dtype": "int64"} if own["whole"] else {}
+        inputs = [keras.layers.Input(s, name="input_%d" % i, **kind) for i, s in enumerate(shapes)]
         ready = [L.Masking(0.0)(x) for x in inputs] if own["mask"] else inputs
         y = getattr(L, cls)(**config)(ready if len(ready) > 1 else ready[0], **call)
         return inputs, y if isinstance(y, (list, tuple)) else [y]
@@ -86,7 +88,7 @@ def model(cls, name, *shapes, **more):
 
     def register(f):
         def build(L):
-            inputs = [keras.Input(s, name="input_%d" % i) for i, s in enumerate(shapes)]
+            inputs = [keras.layers.Input(s, name="input_%d" % i) for i, s in enumerate(shapes)]
             y = f(L, *inputs)
             return inputs, y if isinstance(y, (list, tuple)) else [y]
 
@@ -102,7 +104,7 @@ def make(case):
     keras.backend.clear_session()
     r = np.random.RandomState(zlib.crc32((case.cls + case.name).encode()) & 0xFFFFFFFF)
     inputs, outputs = case.build(keras.layers)
-    m = keras.Model(inputs, outputs if len(outputs) > 1 else outputs[0])
+    m = keras.models.Model(inputs, outputs if len(outputs) > 1 else outputs[0])
     weights = []
     for layer in m.layers:
         values = []
@@ -119,8 +121,11 @@ def make(case):
     xs = case.feed(r)
     ys = m(xs if len(xs) > 1 else xs[0], training=False) if VERSION == 3 else m.predict(xs, verbose=0)
     ys = [np.asarray(y, "float32") for y in (ys if isinstance(ys, (list, tuple)) else [ys])]
-    named = [["input_%d" % i, x] for i, x in enumerate(xs)], [["output_%d" % i, y] for i, y in enumerate(ys)]
-    return golden_file.Case(case.name, json.loads(m.to_json()), weights, *named)
+    texts = {"input_%d" % i: x.tolist() for i, x in enumerate(xs) if x.dtype.kind == "U"}
+    named = [["input_%d" % i, x] for i, x in enumerate(xs) if x.dtype.kind != "U"]
+    answers = [["output_%d" % i, y] for i, y in enumerate(ys)]
+    notes = {"texts": texts} if texts else {}
+    return golden_file.Case(case.name, json.loads(m.to_json()), weights, named, answers, notes)
 
 
 def main(wanted):
@@ -140,6 +145,8 @@ def main(wanted):
                 print("FAILED", FAILED[-1])
         more = "_more" if VERSION == 2 and cls in ELSEWHERE else ""
         os.makedirs(folder, exist_ok=True)
+        if not made:
+            continue
         golden_file.write(os.path.join(folder, cls + more + ".npz"), keras.__version__, made)
         print(cls, len(made), "cases", flush=True)
     if FAILED:

@@ -4,8 +4,8 @@ Writes into OUTDIR/NAME: NAME.json, NAME_weights.buf, NAME_metadata.json; NAME.h
 tfjs/model.json with w.bin; x.f32, y.f32 (genuine Keras' answer) and io.json.  Needs numpy, and h5py for the .h5.
 
 Only what cannot be computed is stored here, by make_models.py: NAME.json (the architecture), NAME_recipe.json (weight
-names and shapes in file order, factors, inputs) and NAME.npz (batch-norm statistics, outputs).  The weights come from
-weights.py.
+names and shapes in file order, factors, inputs) and NAME.npz (batch-norm statistics, outputs of Keras in float64 and in
+float32).  The weights come from weights.py.
 """
 
 import argparse

@@ -34,7 +34,9 @@ def compiled(sanitized: bool = True) -> Path:
     binary = folder / key
     if not binary.exists():
         made = folder / f"{key}.{os.getpid()}"
-        done = subprocess.run(["cc", *flags, "-o", made, *[p for p in sources if p.suffix == ".c"], "-lm"], capture_output=True, text=True)
+        done = subprocess.run(
+            ["cc", *flags, "-o", made, *[p for p in sources if p.suffix == ".c"], "-lm"], capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr
         made.rename(binary)
     return binary
@@ -44,7 +46,9 @@ def words(*values: int) -> bytes:
     return struct.pack(f"<{len(values)}i", *values)
 
 
-def run(graph: Graph, feeds: Mapping[str, np.ndarray], threads: int = 1, sanitized: bool = True) -> dict[str, np.ndarray]:
+def run(
+    graph: Graph, feeds: Mapping[str, np.ndarray], threads: int = 1, sanitized: bool = True
+) -> dict[str, np.ndarray]:
     """The graph's outputs, every instruction confined to the tensors it names."""
     at = layout(graph, gap=8)
     waiting = {id(s): s for s in at.constants()}

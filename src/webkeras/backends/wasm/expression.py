@@ -1,4 +1,4 @@
-"""Scalar expressions for the C kernels: the usual ends of a contraction as numbers, everything else as code for map.c."""
+"""Scalar expressions for the C kernels: the usual ends of a contraction as numbers, the rest as code for map.c."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from webkeras.graph import Node, Value
 from webkeras.shapes import Shape
 
 if TYPE_CHECKING:
-    from webkeras.backends.wasm.kernels import Builder
+    from webkeras.backends.wasm.builder import Builder
 
 TILE = 1024  # elements, as in csrc/map.c
 RESULT, INPUTS, LITERALS = 255, 64, 128
@@ -21,7 +21,7 @@ Input = tuple[Store | int, list[int], int]  # where (-1: the result itself), str
 
 
 def readable(extra: Shape, out: Shape) -> bool:
-    """Can an epilogue that writes `out` read an input of this shape? One laid out as the output, a number per channel, a number."""
+    """Can an epilogue that writes `out` read this: laid out as the output, a number per channel, or a number?"""
     n = math.prod(extra)
     return n == 1 or extra == out or (extra[-1] == n == out[-1])
 
@@ -69,7 +69,13 @@ def _bias(e: Expr, per_channel: set[int]) -> tuple[Expr, int | None]:
         if isinstance(other, int) and other in per_channel:
             done: dict[int, Expr] = {}
             for part in parts:
-                done[id(part)] = part if not isinstance(part, tuple) else ACC if part is users[0] else (part[0], *[done[id(a)] for a in part[1:]])
+                done[id(part)] = (
+                    part
+                    if not isinstance(part, tuple)
+                    else ACC
+                    if part is users[0]
+                    else (part[0], *[done[id(a)] for a in part[1:]])
+                )
             return done[id(e)], other
     return e, None
 
@@ -107,14 +113,18 @@ def lower_map(e: Expr, inputs: dict[int, Input], dst: Store, dims: list[int], la
         if isinstance(p, int):
             operand[id(p)] = INPUTS + used.index(p)
         elif isinstance(p, float):
-            operand[id(p)] = LITERALS + next(i for i, x in enumerate(literals) if x is p or x == p or (x != x and p != p))
+            operand[id(p)] = LITERALS + next(
+                i for i, x in enumerate(literals) if x is p or x == p or (x != x and p != p)
+            )
     last = {id(a): i for i, p in enumerate(parts) if isinstance(p, tuple) for a in p[1:]}
     free: list[int] = []
     count, code = 0, 0
     tail: list[Word] = []
     for slot in used:
         store, strides, n = inputs[slot]
-        contiguous = [s for s, d in zip(strides, dims, strict=True) if d > 1] == [s for s, d in zip(_row_major(dims), dims, strict=True) if d > 1]
+        contiguous = [s for s, d in zip(strides, dims, strict=True) if d > 1] == [
+            s for s, d in zip(_row_major(dims), dims, strict=True) if d > 1
+        ]
         tail.extend([store, 1 if n == 1 and store != -1 else 0 if contiguous else 2, *strides])
     tail.extend(literals)
     names = list(SCALARS)
@@ -122,7 +132,13 @@ def lower_map(e: Expr, inputs: dict[int, Input], dst: Store, dims: list[int], la
         if not isinstance(p, tuple):
             continue
         args = [operand[id(a)] for a in p[1:]]
-        free.extend(r for r in dict.fromkeys(a for x, a in zip(p[1:], args, strict=True) if isinstance(x, tuple) and last[id(x)] == i) if r not in free)
+        free.extend(
+            r
+            for r in dict.fromkeys(
+                a for x, a in zip(p[1:], args, strict=True) if isinstance(x, tuple) and last[id(x)] == i
+            )
+            if r not in free
+        )
         if p is e:
             to = RESULT
         elif free:
@@ -134,9 +150,20 @@ def lower_map(e: Expr, inputs: dict[int, Input], dst: Store, dims: list[int], la
         tail.extend([names.index(p[0]), to, a, b, c])
         code += 1
     if count > INPUTS or len(used) > LITERALS - INPUTS or len(literals) > RESULT - LITERALS:
-        raise BackendError(f"{layer}: an expression of {len(parts)} parts over {len(used)} inputs is more than the wasm backend takes; use another backend")
+        raise BackendError(
+            f"{layer}: an expression of {len(parts)} parts over {len(used)} inputs is more than wasm takes; "
+            "use another backend"
+        )
     size = math.prod(dims)
-    fields = {"dst": dst, "size": size, "inputs": len(used), "literals": len(literals), "code": code, "registers": count, "dims": dims}
+    fields = {
+        "dst": dst,
+        "size": size,
+        "inputs": len(used),
+        "literals": len(literals),
+        "code": code,
+        "registers": count,
+        "dims": dims,
+    }
     reads = tuple(s for s, _, _ in (inputs[k] for k in used) if isinstance(s, Store))
     scratch = (count + len(used)) * TILE + 4 + 4 * len(literals)
     return Instruction("MAP", fields, reads, (dst,), scratch, layer, tail=tail)

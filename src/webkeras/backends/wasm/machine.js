@@ -1,6 +1,7 @@
 // machine.js - a machine that runs programs of the C kernels: one memory, one module, workers where the page is isolated.
 // It knows no layer and no shape. A plan (plain data, made in Python by backends/wasm/module.py):
 //   floats, scratch, instructions   sizes: tensors, a thread's own memory, counters that threads share
+//   threads    how many are worth it at most
 //   once       [["load", address, buffer, offset, count, type, min, scale] | ["words", address, [..]] | ["run", [words]], ...]
 //   program    [words]
 //   inputs, outputs   {name: [address, size]}      addresses and sizes in floats
@@ -37,6 +38,7 @@ globalThis.webkerasWasm = (() => {
   class Machine {
     constructor({ module, shared, threads }, plan, buffers, worker) {
       this.plan = plan;
+      threads = Math.min(threads, plan.threads);
       this.threads = 1;
       const longest = Math.max(plan.program.length, ...plan.once.map((s) => (s[0] === "run" ? s[1].length : 0)));
       let top = 2 * PAGE; // the module's own data and stack lie below
@@ -93,9 +95,13 @@ globalThis.webkerasWasm = (() => {
       for (const w of this.workers.splice(0)) w.terminate();
     }
 
+    feed(feeds) {
+      for (const [name, [address]] of Object.entries(this.plan.inputs)) this.floats.set(feeds[name], this.base / 4 + address);
+    }
+
     run(feeds) {
-      const { inputs, outputs, instructions } = this.plan, from = this.base / 4, results = {};
-      for (const name in inputs) this.floats.set(feeds[name], from + inputs[name][0]);
+      const { outputs, instructions } = this.plan, from = this.base / 4, results = {};
+      this.feed(feeds);
       if (this.threads === 1) this.kernels.run(this.program, this.base, this.scratch[0], 0, 1, this.shared);
       else this.kernels.run_all(this.program, instructions, this.base, this.scratch[0], this.threads, this.shared);
       for (const name in outputs) {
@@ -103,6 +109,21 @@ globalThis.webkerasWasm = (() => {
         results[name] = new Float32Array(this.floats.subarray(from + address, from + address + size)); // a copy, never shared
       }
       return results;
+    }
+
+    // Milliseconds of every instruction, by one thread: each is run as a program of its own.
+    profile(feeds) {
+      const { program } = this.plan, times = [];
+      this.feed(feeds);
+      for (let at = 0; program[at]; at += program[at + 1]) {
+        const end = at + program[at + 1], kept = this.words.slice(this.program / 4 + end, this.program / 4 + end + 1);
+        this.words[this.program / 4 + end] = 0; // END
+        const began = performance.now();
+        this.kernels.run(this.program + 4 * at, this.base, this.scratch[0], 0, 1, this.shared);
+        times.push(performance.now() - began);
+        this.words.set(kept, this.program / 4 + end);
+      }
+      return times;
     }
 
     free() {

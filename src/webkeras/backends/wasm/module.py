@@ -12,6 +12,9 @@ from webkeras.backends.wasm.plan import Load, Plan, plan
 from webkeras.errors import BackendError, NoBackend
 from webkeras.graph import Graph, Literal
 
+MOST_THREADS = 4
+WORTH_A_TEAM = 40_000_000  # multiplications: below, waiting for each other costs threads more than they win (BENCH.md)
+
 _files: dict[str, bytes] = {}
 _opened: Any = None
 
@@ -48,23 +51,27 @@ def kernels() -> Any:
         raise NoBackend("there is no browser here") from None
     preload()
     if len(_files) < 3:
-        raise NoBackend("this copy of webkeras was made without its WebAssembly modules; run python -m tools.build_wasm")
+        raise NoBackend(
+            "this copy of webkeras was made without its WebAssembly modules; run python -m tools.build_wasm"
+        )
     if not hasattr(js, "webkerasWasm"):
         from pyodide.code import run_js
 
         run_js(_files["machine.js"].decode())
     try:
-        _opened = js.webkerasWasm.open(to_js(_files["kernels_relaxed.wasm"]), to_js(_files["kernels.wasm"]), _threads(js))
+        _opened = js.webkerasWasm.open(
+            to_js(_files["kernels_relaxed.wasm"]), to_js(_files["kernels.wasm"]), _threads(js)
+        )
     except Exception as e:
         raise NoBackend(_words(e)) from None
     return _opened
 
 
 def _threads(js: Any) -> int:
-    """As many as there are cores, four at most: beyond that the memory is the limit. One where the page is not isolated."""
+    """As many as there are cores, but not more than the memory can feed; one where the page is not isolated."""
     if not getattr(js, "crossOriginIsolated", False):
         return 1
-    return max(1, min(4, int(getattr(js.navigator, "hardwareConcurrency", 1))))
+    return max(1, min(MOST_THREADS, int(getattr(js.navigator, "hardwareConcurrency", 1))))
 
 
 def _words(e: Exception) -> str:
@@ -91,6 +98,7 @@ def program(planned: Plan) -> tuple[str, list[Any]]:
         "floats": planned.floats,
         "scratch": planned.scratch,
         "instructions": planned.instructions,
+        "threads": MOST_THREADS if planned.work >= WORTH_A_TEAM else 1,
         "once": once,
         "program": planned.program.tolist(),
         "inputs": {k: [r.address, r.size] for k, r in planned.inputs.items()},
@@ -111,12 +119,26 @@ class WasmExecutable:
         text, buffers = program(planned)
         opened = kernels()
         try:
-            self.machine = js.webkerasWasm.create(opened, js.JSON.parse(text), to_js([_js(b) for b in buffers]), _script(js, opened))
+            self.machine = js.webkerasWasm.create(
+                opened, js.JSON.parse(text), to_js([_js(b) for b in buffers]), _script(js, opened)
+            )
         except Exception as e:
             need = planned.floats * 4 / 2**20
-            raise BackendError(f"wasm: the model needs {need:.0f} MiB of memory, and the browser says: {_words(e)}") from None
+            raise BackendError(
+                f"wasm: the model needs {need:.0f} MiB of memory, and the browser says: {_words(e)}"
+            ) from None
 
     def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        from js import Object
+
+        return {pair[0]: pair[1] for pair in Object.entries(self.machine.run(self._fed(feeds)))}
+
+    def profile(self, feeds: Mapping[str, Any]) -> list[tuple[str, str, float]]:
+        """(layer, op, milliseconds) of every instruction of one run, by one thread."""
+        times = self.machine.profile(self._fed(feeds)).to_py()
+        return [(*step, ms) for step, ms in zip(self.plan.steps, times, strict=True)]
+
+    def _fed(self, feeds: Mapping[str, Any]) -> Any:
         from js import Object
         from pyodide.ffi import to_js
 
@@ -124,8 +146,7 @@ class WasmExecutable:
             got = len(feeds[name])
             if got != region.size:
                 raise BackendError(f"wasm: input {name!r} holds {got} numbers; the plan takes {region.size}")
-        fed = Object.fromEntries(to_js([[k, _js_floats(v)] for k, v in feeds.items()]))
-        return {pair[0]: pair[1] for pair in Object.entries(self.machine.run(fed))}
+        return Object.fromEntries(to_js([[k, _js_floats(v)] for k, v in feeds.items()]))
 
     async def run_async(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         return self.run(feeds)

@@ -7,7 +7,9 @@ from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from webkeras.backends.wasm.kernels import EPILOGUES, NATIVE, Builder, readable
+from webkeras.backends.wasm.builder import Builder
+from webkeras.backends.wasm.expression import readable
+from webkeras.backends.wasm.kernels import EPILOGUES, LOWER, NATIVE
 from webkeras.backends.wasm.program import END, Instruction, Store
 from webkeras.errors import BackendError
 from webkeras.graph import Constant, Graph
@@ -51,6 +53,8 @@ class Plan:
     inputs: dict[str, Region]
     outputs: dict[str, Region]
     instructions: int  # of the longer program: counters that threads share
+    work: int  # multiplications of contractions
+    steps: list[tuple[str, str]]  # (layer, op) of every instruction of the program
     text: str
 
     def __str__(self) -> str:
@@ -79,7 +83,8 @@ class Layout:
         return [s for s in {id(s): s for s in every}.values() if s.constant is not None]
 
     def __str__(self) -> str:
-        head = f"{self.floats * 4 / 2**20:.1f} MiB, {self.weights * 4 / 2**20:.1f} of it weights; {len(self.once)} instructions once, then"
+        whole, kept = (n * 4 / 2**20 for n in (self.floats, self.weights))
+        head = f"{whole:.1f} MiB, {kept:.1f} of it weights; {len(self.once)} instructions once, then"
         return "\n".join([head, *map(str, self.always)])
 
 
@@ -91,7 +96,8 @@ def plan(graph: Graph) -> Plan:
     at = layout(graph)
     if at.floats > LIMIT:
         raise BackendError(
-            f"the model needs {at.floats * 4 / 2**30:.1f} GiB for weights and results; WebAssembly has 4 GiB; use a smaller batch"
+            f"the model needs {at.floats * 4 / 2**30:.1f} GiB for weights and results, WebAssembly has 4; "
+            "use a smaller batch"
         )
     return Plan(
         at.floats,
@@ -101,6 +107,8 @@ def plan(graph: Graph) -> Plan:
         {k: Region(at.at(s), s.size) for k, s in at.inputs.items()},
         {k: Region(at.at(s), s.size) for k, s in at.outputs.items()},
         max(len(at.once), len(at.always)),
+        sum(i.work() for i in at.always),
+        [(i.layer, i.op.lower()) for i in at.always],
         str(at),
     )
 
@@ -108,7 +116,7 @@ def plan(graph: Graph) -> Plan:
 def layout(graph: Graph, gap: int = 0) -> Layout:
     """The graph rewritten, lowered and placed; `gap` floats stay unused after every tensor (for tests)."""
     graph = fuse(fold(expand(graph, NATIVE)), EPILOGUES, readable=readable)
-    b = Builder()
+    b = Builder(LOWER)
     for node in graph.nodes():
         b.lower(node)
     inputs = {k: b.store(v) for k, v in graph.inputs.items()}
@@ -130,7 +138,12 @@ def _room(s: Store, gap: int) -> int:
 
 
 def _place(
-    program: Sequence[Instruction], first: Iterable[Store], last: Iterable[Store], addresses: dict[int, int], bottom: int, gap: int
+    program: Sequence[Instruction],
+    first: Iterable[Store],
+    last: Iterable[Store],
+    addresses: dict[int, int],
+    bottom: int,
+    gap: int,
 ) -> int:
     """Give every store of the program without an address one, above `bottom`; returns the top.
 
@@ -169,7 +182,7 @@ def _place(
 
 
 def _once(at: Layout) -> list[Load | Run]:
-    """Constants are loaded right before they are first read, so that the raw weights are never all in memory at once."""
+    """Constants are loaded right before they are first read: the raw weights are never all in memory at once."""
     steps: list[Load | Run] = []
     waiting = {id(s): s for s in at.constants()}
     words: list[int] = []

@@ -33,7 +33,7 @@ FIELDS: dict[str, list[str]] = {
         "MAP": "dst size inputs literals code registers dims*6",
         "REDUCE": REDUCE,
         "SOFTMAX": REDUCE,
-        "COPY": "src dst dims*6 from*6 to*6",
+        "COPY": "src dst dims*6 x_step*6 y_step*6",
         "TAKE": "src rows dst outer n inner count",
         "SCAN": "steps moving",
     }.items()
@@ -82,7 +82,7 @@ class Instruction:
         for spec in FIELDS[self.op]:
             name, _, count = spec.partition("*")
             name, _, kind = name.partition(":")
-            value = self._map_at() if name == "map" else self.fields[name]
+            value: Any = self._map_at() if name == "map" else self.fields[name]
             out.extend(value if count else [float(value) if kind else value])
         out.extend(self.tail)
         words = [_word(w, address) for w in out]
@@ -93,6 +93,15 @@ class Instruction:
         words[1] = len(words)
         return words
 
+    def work(self) -> int:
+        """The multiplications of a contraction; 0 for anything else."""
+        f = self.fields
+        if self.op == "GEMM":
+            return int(math.prod(f["batch"]) * f["m"] * f["n"] * f["k"])
+        if self.op in ("CONV", "DEPTHWISE", "WINOGRAD"):
+            return int(f["n"] * math.prod(f["out"]) * math.prod(f["kernel"]) * f["f"] * f["c"] // f["groups"])
+        return 0
+
     def _map_at(self) -> int:
         return 0 if self.map is None else 2 + sum(int(s.partition("*")[2] or 1) for s in FIELDS[self.op])
 
@@ -101,13 +110,18 @@ class Instruction:
         words: list[int] = []
         for i in self.body:
             for name, step in i.moves.items():
-                moving += [len(words) + 2 + FIELDS[i.op].index(name), step]  # fields before src and dst are single words
+                moving += [
+                    len(words) + 2 + FIELDS[i.op].index(name),
+                    step,
+                ]  # fields before src and dst are single words
             words += i.words(address)
         return moving + words + END
 
     def __str__(self) -> str:
         shown = {k: v for k, v in self.fields.items() if isinstance(v, list) or (isinstance(v, int) and v >= 0)}
-        return f"{self.layer:24} {self.op.lower():10} " + " ".join(f"{k}={v}".replace(" ", "") for k, v in shown.items())
+        return f"{self.layer:24} {self.op.lower():10} " + " ".join(
+            f"{k}={v}".replace(" ", "") for k, v in shown.items()
+        )
 
 
 def _word(w: Word, address: Callable[[Store], int]) -> int:

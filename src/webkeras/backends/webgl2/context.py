@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from webkeras.backends.webgl2 import glsl
+from webkeras.backends.webgl2 import glsl, selftest
 from webkeras.backends.webgl2.kernels import EPILOGUES, KERNELS, NATIVE
 from webkeras.backends.webgl2.layout import Limits
 from webkeras.backends.webgl2.planner import Plan, Planner
@@ -17,6 +17,7 @@ from webkeras.graph import Graph
 from webkeras.passes import expand, fold, fuse
 
 _runner: Any = None
+_refused = ""  # why the runner was not taken
 
 
 def passes(graph: Graph, limits: Limits) -> Graph:
@@ -42,11 +43,13 @@ def why_not() -> str:
 def runner() -> Any:
     """The one Runner of this page or worker, made when first asked for.
 
-    Raises NoBackend where there is no browser, no WebGL2, or no float render targets.
+    Raises NoBackend where there is no browser, no WebGL2, no float render targets, or a driver that computes wrongly.
     """
-    global _runner
+    global _runner, _refused
     if _runner is not None:
         return _runner
+    if _refused:
+        raise NoBackend(_refused)
     try:
         import js
     except ImportError:
@@ -57,10 +60,32 @@ def runner() -> Any:
         run_js((resources.files(__package__) / "runner.js").read_text())
     try:
         canvas = js.OffscreenCanvas.new(1, 1) if hasattr(js, "OffscreenCanvas") else js.document.createElement("canvas")
-        _runner = js.webkerasRunner.create(canvas)
+        made = js.webkerasRunner.create(canvas)
     except Exception as e:  # a JsException, or no canvas at all
         raise NoBackend(_words(e)) from None
+    try:
+        _refused = selftest.complaint(lambda graph: _once(made, graph))
+    except (BackendError, ShaderError) as e:
+        _refused = f"this GPU's driver fails: {e}"
+    if _refused:
+        js.console.warn(f"webkeras: {_refused}")
+        raise NoBackend(_refused)
+    _runner = made
     return _runner
+
+
+def _limits(made: Any) -> Limits:
+    found = made.limits()
+    return Limits(found.max_size, found.lanes, found.samplers, found.half)
+
+
+def _once(made: Any, graph: Graph) -> dict[str, list[float]]:
+    """The outputs of a graph of constants."""
+    executable = WebGL2Executable(plan(graph, _limits(made)), made)
+    executable.finish()
+    outputs = {k: [float(v) for v in y.to_py()] for k, y in executable.run({}).items()}
+    executable.free()
+    return outputs
 
 
 def _words(e: Exception) -> str:
@@ -82,12 +107,12 @@ def _ours(e: Exception, planned: Plan) -> Exception:
 class WebGL2Executable:
     """A plan on the GPU."""
 
-    def __init__(self, planned: Plan) -> None:
-        """Begin: programs compile and weights go up; `finish` or `finish_async` must follow."""
+    def __init__(self, planned: Plan, on: Any) -> None:
+        """Begin on a runner: programs compile and weights go up; `finish` or `finish_async` must follow."""
         from js import JSON
         from pyodide.ffi import to_js
 
-        self.plan, self.runner = planned, runner()
+        self.plan, self.runner = planned, on
         text, buffers = program(planned)
         self.exe = self._guard(lambda: self.runner.begin(JSON.parse(text), to_js([_js(b) for b in buffers])))
 
@@ -156,15 +181,15 @@ class WebGL2:
     name = "webgl2"
 
     def __init__(self) -> None:
-        limits = runner().limits()
-        self.limits = Limits(limits.max_size, limits.lanes, limits.samplers, limits.half)
+        self.runner = runner()
+        self.limits = _limits(self.runner)
 
     def prepare(self, graph: Graph) -> WebGL2Executable:
-        executable = WebGL2Executable(plan(graph, self.limits))
+        executable = WebGL2Executable(plan(graph, self.limits), self.runner)
         executable.finish()
         return executable
 
     async def prepare_async(self, graph: Graph) -> WebGL2Executable:
-        executable = WebGL2Executable(plan(graph, self.limits))
+        executable = WebGL2Executable(plan(graph, self.limits), self.runner)
         await executable.finish_async()
         return executable

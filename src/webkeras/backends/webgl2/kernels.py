@@ -14,8 +14,8 @@ from webkeras.errors import BackendError
 from webkeras.graph import Node, Value
 from webkeras.shapes import Shape, size
 
-EPILOGUES = frozenset({"conv", "conv_transpose", "matmul", "pool", "reduce"})
-NATIVE = frozenset({"softmax", "log_softmax", "simple_rnn", "lstm", "gru"})
+EPILOGUES = frozenset({"conv", "conv_transpose", "matmul", "pool", "reduce", "resize"})
+NATIVE = frozenset({"softmax", "log_softmax", "resize", "simple_rnn", "lstm", "gru"})
 WIDEST = 7  # kernels wider than this are not unrolled
 ENOUGH = 4096  # fragments that keep a GPU busy
 
@@ -159,19 +159,26 @@ def product(planner: Any, node: Node, w_rows: tuple[int, int]) -> None:
     inputs = {"x_": planner.get(x), "w_": planner.get(w, planner.rows(w, w.shape[-1]))}
     k4 = -(-k // 4)
     params = {"w_rows": w_rows, "out_c4": layout.c4, "in_c4": k4, "in_c": k, "x_tile": planner.tile(x).param}
-    parts = 1
+    parts, turns = 1, unrolled(k4)
     while layout.lanes == 1 and parts * layout.c4 * layout.rows < ENOUGH and k4 > 32 * parts:
         parts *= 2
     if parts == 1:
-        return draw(planner, "matmul.glsl", node, layout, inputs, params)
+        return draw(planner, "matmul.glsl", node, layout, inputs, params, turns)
     part = -(-k4 // parts)
     several = Tile(layout.rows * parts, 1, layout.c, 1).within(planner.limits)
     value = Value((layout.rows * parts, 1, layout.c))
-    sums = planner.emit("matmul.glsl", node, value, several, inputs, {**params, "part": part}, {"PARTS": parts})
+    cut = {**unrolled(1), "PARTS": parts}
+    sums = planner.emit("matmul.glsl", node, value, several, inputs, {**params, "part": part}, cut)
     params = {"x_tile": several.param, "in_rows": parts, "in_w": 1, "in_c": layout.c, "in_c4": layout.c4}
     start, function = REDUCERS["sum"]
     defines: dict[str, str | int] = {"START": start, "REDUCE(a, b)": function}
     draw(planner, "reduce.glsl", node, layout, {"x_": sums}, {**params, "out_c4": layout.c4}, defines)
+
+
+def unrolled(k4: int) -> dict[str, str | int]:
+    """The defines of a loop over k4 texels that takes two at a turn where it can: fetches that wait wait together."""
+    turn = 2 - k4 % 2
+    return {"UNROLL": turn, "EACH_TURN": "PRODUCT " * turn}
 
 
 def pool(planner: Any, node: Node) -> None:
@@ -181,6 +188,15 @@ def pool(planner: Any, node: Node) -> None:
     del params["dilation"]
     defines: dict[str, str | int] = {"MAX": 1} if node.attrs["fn"] == "max" else {}
     draw(planner, "pool.glsl", node, layout, {"x_": planner.get(node.inputs[0])}, params, defines)
+
+
+def resize(planner: Any, node: Node) -> None:
+    """Nearest or linear, all axes in one draw."""
+    x, layout = node.inputs[0], planner.tile(node.out)
+    sizes = {"size_in": triple(x.shape[1:-1], 1), "size_out": triple(node.attrs["size"], 1)}
+    defines: dict[str, str | int] = {"NEAREST": 1} if node.attrs["mode"] == "nearest" else {}
+    params = {**sizes, "x_tile": planner.tile(x).param, "out_c4": layout.c4}
+    draw(planner, "resize.glsl", node, layout, {"x_": planner.get(x)}, params, defines)
 
 
 REDUCERS = {
@@ -283,6 +299,7 @@ KERNELS = {
     "matmul": matmul,
     "pool": pool,
     "reduce": reduce,
+    "resize": resize,
     "softmax": softmax,
     "log_softmax": softmax,
     "take": take,

@@ -18,7 +18,6 @@ class Limits:
     samplers: int = 16
     half: bool = False  # textures hold 16-bit floats: half the memory and traffic, three decimal digits
     winograd: bool = True
-    interleave: bool = True
 
 
 NEVER = 1 << 24  # larger than any coordinate: a side that is not folded

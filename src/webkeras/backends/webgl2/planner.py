@@ -12,7 +12,7 @@ from typing import Any
 
 from webkeras.backends.webgl2.glsl import Source, assemble
 from webkeras.backends.webgl2.layout import Flat, Layout, Limits, Tile, flat, rows, tile
-from webkeras.backends.webgl2.share import interleaved, share
+from webkeras.backends.webgl2.share import share
 from webkeras.errors import BackendError
 from webkeras.graph import Constant, Graph, Node, Value
 
@@ -195,9 +195,7 @@ class Planner:
         targets = [(texture, i) for i in range(layers)]
         label = f"{node.op} {node.layer}".strip() if node else "convert"
         common: dict[str, str | int] = {"TAIL": layout.c % 4} if isinstance(layout, Tile) and layout.c % 4 else {}
-        self.step(
-            shader, targets, (0, 0, width, height), inputs, params, {**common, **(defines or {})}, label
-        )
+        self.step(shader, targets, (0, 0, width, height), inputs, params, {**common, **(defines or {})}, label)
         return self.place(out, layout, texture)
 
     def step(
@@ -232,8 +230,6 @@ class Planner:
         """Split what is made once from what every run makes, and let dynamic textures share memory by lifetime."""
         prepare = [s for s in self.steps if self.textures[s.outs[0]].constant]
         steps = [s for s in self.steps if not self.textures[s.outs[0]].constant]
-        if self.limits.interleave:
-            steps = interleaved(steps)
         plan = Plan(self.textures, prepare, steps, self.inputs, self.outputs, half=self.limits.half)
         share(plan)
         return plan

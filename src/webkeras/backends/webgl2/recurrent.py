@@ -94,8 +94,8 @@ def recurrent(planner: Any, node: Node) -> None:
     label = f"{node.op} {node.layer}".strip()
     before, came = loop.start(tuple(rest[:states])), (0, 0)
     for k in range(steps):
-        out, params = loop.both[k % 2], {"t": steps - 1 - k if a["reverse"] else k, "steps": steps}
-        params |= {"units": loop.units4, "from": came, "to": loop.place(k)}
+        out, t = loop.both[k % 2], steps - 1 - k if a["reverse"] else k
+        params: dict[str, Any] = {"t": t, "steps": steps, "units": loop.units4, "from": came, "to": loop.place(k)}
         inputs, here = {"s_": before, **common, **bias}, [(out, i) for i in range(states)]
         kind: dict[str, str | int] = {{"simple_rnn": "SIMPLE", "lstm": "LSTM", "gru": "GRU"}[node.op]: 1}
         if between >= 0:

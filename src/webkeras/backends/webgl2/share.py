@@ -1,28 +1,13 @@
-"""The order of draws, and textures that live at different times sharing memory."""
+"""Textures that live at different times share memory."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from webkeras.backends.webgl2.planner import Plan, Step
+    from webkeras.backends.webgl2.planner import Plan
 
 Size = tuple[int, int, int]
-
-
-def interleaved(steps: list[Step]) -> list[Step]:
-    """The draws in waves: each after those it reads, side by side with those it has nothing to do with.
-
-    A GPU waits between a draw and one that reads it; two directions of a recurrent layer, or branches of a network,
-    fill each other's waits when they take turns.
-    """
-    made: dict[int, int] = {}  # texture -> the wave that wrote it last
-    waves: list[int] = []
-    for step in steps:
-        wave = 1 + max((made.get(t, 0) for t in (*step.inputs.values(), *step.outs)), default=0)
-        made.update(dict.fromkeys(step.outs, wave))
-        waves.append(wave)
-    return [steps[i] for i in sorted(range(len(steps)), key=waves.__getitem__)]
 
 
 def share(plan: Plan) -> None:
@@ -44,8 +29,8 @@ def share(plan: Plan) -> None:
         new(t)  # an input is uploaded before the first draw
     for i, step in enumerate(plan.steps):
         for t in step.outs:
-            if plan.textures[t].slot < 0:
-                _take(plan, t, free) or new(t)
+            if plan.textures[t].slot < 0 and not _take(plan, t, free):
+                new(t)
         for t in {*step.inputs.values(), *step.outs}:
             if last[t] == i and not plan.textures[t].constant:
                 free.append(plan.textures[t].slot)

@@ -43,13 +43,13 @@ void copy(Run *r, const Copy *p) {
   int outer = p->dims[0] * p->dims[1] * p->dims[2] * p->dims[3], slices = outer >= 4 * r->threads ? 1 : (p->dims[4] + 63) / 64;
   for (int i; (i = task(r)) < outer * slices;) {
     int rest = i / slices, from4 = slices == 1 ? 0 : i % slices * 64, to4 = slices == 1 ? p->dims[4] : MIN(p->dims[4], from4 + 64);
-    const float *x = r->base + p->src + (ptrdiff_t)from4 * p->from[4];
-    float *y = r->base + p->dst + (ptrdiff_t)from4 * p->to[4];
+    const float *x = r->base + p->src + (ptrdiff_t)from4 * p->x_step[4];
+    float *y = r->base + p->dst + (ptrdiff_t)from4 * p->y_step[4];
     for (int d = 3; d >= 0; rest /= p->dims[d--]) {
-      x += (ptrdiff_t)(rest % p->dims[d]) * p->from[d];
-      y += (ptrdiff_t)(rest % p->dims[d]) * p->to[d];
+      x += (ptrdiff_t)(rest % p->dims[d]) * p->x_step[d];
+      y += (ptrdiff_t)(rest % p->dims[d]) * p->y_step[d];
     }
-    plane(x, y, to4 - from4, p->dims[5], p->from + 4, p->to + 4);
+    plane(x, y, to4 - from4, p->dims[5], p->x_step + 4, p->y_step + 4);
   }
 }
 

@@ -70,11 +70,11 @@ typedef struct {
   int32_t src, dst, outer, r, inner, fn;
 } Reduce;
 
-/* COPY: element (i0 .. i5) from src + sum i * from to dst + sum i * to. */
+/* COPY: element (i0 .. i5) from src + sum i * x_step to dst + sum i * y_step. */
 typedef struct {
   int32_t op, words;
   int32_t src, dst;
-  int32_t dims[6], from[6], to[6];
+  int32_t dims[6], x_step[6], y_step[6];
 } Copy;
 
 /* TAKE: (outer, n, inner) by count row numbers -> (outer, count, inner); numbers are clipped to the axis. */

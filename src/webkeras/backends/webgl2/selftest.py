@@ -1,0 +1,41 @@
+"""Does this driver compute? A convolution, summed, and a recurrent step, whose answers are known, before all else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from webkeras import ops
+from webkeras.graph import Graph, Literal, Value
+from webkeras.shapes import Shape, size
+
+#: What numpy says (tests/host/test_webgl2.py makes sure of it).
+ANSWERS = {
+    "a convolution": (15.3125, 12.8125, 11.175781, 10.484375),
+    "a recurrent step": (-0.059501, -0.090313, 0.267231, 0.255657),
+}
+TOLERANCE = 1e-2  # 16-bit floats pass too; a driver that lies is further off
+
+
+def graph() -> Graph:
+    """Constants only, so that preparing is all it takes to run it."""
+    x, w = _numbers((1, 3, 9, 5), 1), _numbers((3, 3, 5, 4), 2)
+    y = ops.conv(x, w, strides=(1, 1), pads=((1, 1), (1, 1))) + _numbers((4,), 3)
+    total = ops.reduce(ops.maximum(y, 0.0), fn="sum", axes=(1, 2))
+    gates = {"activation": ("tanh", 0), "recurrent_activation": ("sigmoid", 0)}
+    states = _numbers((1, 4), 6), _numbers((1, 4), 7)
+    _, h, _ = ops.lstm(_numbers((1, 2, 16), 4), _numbers((4, 16), 5), *states, **gates)
+    return Graph({}, {"a convolution": total, "a recurrent step": h})
+
+
+def _numbers(shape: Shape, seed: int) -> Value:
+    floats = ((i * 37 + seed * 11) % 19 / 16 - 0.5 for i in range(size(shape)))
+    return Value(shape, constant=Literal(shape, tuple(floats)))
+
+
+def complaint(run: Callable[[Graph], Mapping[str, Sequence[float]]]) -> str:
+    """What is wrong with a driver that runs graphs so, or ""."""
+    for name, got in run(graph()).items():
+        want = ANSWERS[name]
+        if not all(abs(g - w) <= TOLERANCE * max(1.0, abs(w)) for g, w in zip(got, want, strict=True)):
+            return f"this GPU's driver computes {name} wrongly: {list(got)} instead of {list(want)}"
+    return ""

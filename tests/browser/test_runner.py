@@ -1,0 +1,183 @@
+"""runner.js alone, on plans made here: lost contexts, several predictions at once, chains, small textures."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.cases import TOLERANCE, cases, error
+from tools.common import ROOT
+from webkeras import ops
+from webkeras.backends.webgl2.context import plan
+from webkeras.backends.webgl2.layout import Limits
+from webkeras.backends.webgl2.program import program
+from webkeras.graph import Graph, Literal, Value, run
+
+RUNNER = (ROOT / "src/webkeras/backends/webgl2/runner.js").read_text()
+START = """
+globalThis.webkerasRunner ?? (0, eval)(args[0]);
+const r = webkerasRunner.create(new OffscreenCanvas(1, 1));
+const open = (text) => { const e = r.begin(JSON.parse(text), []); r.finish(e); return e; };
+const floats = (o) => Object.fromEntries(Object.entries(o).map(([k, v]) => [k, [...v]]));
+const feed = (o) => Object.fromEntries(Object.entries(o).map(([k, v]) => [k, Float32Array.from(v)]));
+"""
+
+
+def planned(graph, limits=None):
+    text, buffers = program(plan(graph, limits))
+    assert not buffers
+    return text
+
+
+def affine(n, scale):
+    """y = relu(x @ w + b) * scale, several draws long."""
+    rng = np.random.default_rng(n)
+    w, b = (
+        Value(s, constant=Literal(s, tuple(rng.uniform(-1, 1, int(np.prod(s))).tolist()))) for s in ((n, n), (n,))
+    )
+    x = Value((1, n), name="x")
+    y = x
+    for _ in range(4):
+        y = ops.maximum(ops.matmul(y, w) + b, 0.0) * scale
+    return Graph({"x": x}, {"y": y})
+
+
+def wanted(graph, x):
+    return run(graph, {"x": np.array([x], "float32")})["y"].ravel()
+
+
+X1, X2 = [0.5, -1.0, 2.0, 0.25, 1.5, -0.5, 3.0, 1.0], [2.0, 1.0, 0.0, -1.0, 0.5, 0.5, -2.0, 1.0]
+
+
+def test_a_lost_context_comes_back_with_everything_in_it(page):
+    graph = affine(8, 0.5)
+    found = page.js(
+        START
+        + """
+        const e = open(args[1]), events = [], said = [];
+        for (const type of ["contextlost", "contextrestored"]) r.addEventListener(type, () => events.push(type));
+        const before = r.textures, lose = r.gl.getExtension("WEBGL_lose_context");
+        lose.loseContext();
+        while (!events.length) await new Promise((done) => setTimeout(done, 5));
+        try { r.run(e, feed({ x: args[2] })); } catch (error) { said.push(error.name); }
+        await r.predict(e, feed({ x: args[2] })).catch((error) => said.push(error.name));
+        lose.restoreContext();
+        while (events.length < 2) await new Promise((done) => setTimeout(done, 5));
+        r.run(e, feed({ x: args[2] }));
+        const one = floats(r.read(e)), other = floats(await r.predict(e, feed({ x: args[3] })));
+        const after = r.textures;
+        r.free(e);
+        return { events, said, one, other, before, after, left: r.textures, error: r.gl.getError() };
+        """,
+        RUNNER, planned(graph), X1, X2,
+    )  # fmt: skip
+    assert found["events"] == ["contextlost", "contextrestored"]
+    assert found["said"] == ["DeviceLost", "DeviceLost"]
+    assert error(found["one"]["y"], wanted(graph, X1)) < 1e-6
+    assert error(found["other"]["y"], wanted(graph, X2)) < 1e-6
+    assert (found["before"], found["left"], found["error"]) == (found["after"], 0, 0)
+
+
+def test_predictions_of_one_plan_do_not_mix(page):
+    graph = affine(8, 0.5)
+    found = page.js(
+        START
+        + """
+        const e = open(args[1]);
+        e.chunk = 1; // the page has its turn after every draw
+        const waiting = [args[2], args[3], args[2]].map((x) => r.predict(e, feed({ x })));
+        await new Promise((done) => setTimeout(done, 0));
+        e.chunk = 1;
+        r.run(e, feed({ x: args[3] }));
+        const between = floats(r.read(e)), rest = await Promise.all(waiting);
+        r.free(e);
+        return [between, ...rest.map(floats)];
+        """,
+        RUNNER, planned(graph), X1, X2,
+    )  # fmt: skip
+    for got, x in zip(found, (X2, X1, X2, X1), strict=True):
+        assert error(got["y"], wanted(graph, x)) < 1e-6
+
+
+def test_an_output_feeds_another_plan_without_leaving_the_gpu(page):
+    first, second = affine(8, 0.5), affine(8, 2.0)
+    found = page.js(
+        START
+        + """
+        const a = open(args[1]), b = open(args[2]);
+        let read = 0;
+        const readPixels = r.gl.readPixels.bind(r.gl);
+        r.gl.readPixels = (...rest) => { read++; return readPixels(...rest); };
+        r.run(a, feed({ x: args[3] }));
+        r.run(b, { x: { exe: a, output: "y" } });
+        const y = floats(r.read(b));
+        r.free(a); r.free(b);
+        return { y, read, left: r.textures };
+        """,
+        RUNNER, planned(first), planned(second), X1,
+    )  # fmt: skip
+    assert error(found["y"]["y"], wanted(second, wanted(first, X1))) < 1e-6
+    assert (found["read"], found["left"]) == (1, 0)
+
+
+def test_memory_stays_as_it_is(page):
+    found = page.js(
+        START
+        + """
+        const e = open(args[1]), before = r.textures, made = {};
+        for (const name of ["createTexture", "createBuffer", "createFramebuffer"]) {
+          const make = r.gl[name].bind(r.gl), drop = name.replace("create", "delete"), undo = r.gl[drop].bind(r.gl);
+          made[name] = 0;
+          r.gl[name] = () => { made[name]++; return make(); };
+          r.gl[drop] = (thing) => { made[name]--; return undo(thing); };
+        }
+        const x = feed({ x: args[2] });
+        r.run(e, x); r.read(e);
+        const once = { ...made };
+        for (let i = 0; i < 1000; i++) { r.run(e, x); r.read(e); }
+        for (let i = 0; i < 20; i++) await r.predict(e, x);
+        r.free(e);
+        return { once, made, before, after: before };
+        """,
+        RUNNER, planned(affine(8, 0.5)), X1,
+    )  # fmt: skip
+    assert found["once"]["createTexture"] == 0
+    assert all(n <= 0 for n in found["made"].values())  # `free` has dropped what was there before as well
+
+
+@pytest.mark.parametrize("limits", [Limits(max_size=64, lanes=4), Limits(max_size=64)], ids=["4 lanes", "8 lanes"])
+def test_what_does_not_fit_is_folded(page, limits):
+    """Every case whose plan folds anything under textures this small."""
+    folded, texts = [], []
+    for case in cases():
+        text = planned(case.graph(), limits)
+        if "#define FOLD" in text:
+            folded.append(case)
+            texts.append([text, {k: a.ravel().tolist() for k, a in case.feed().items()}])
+    assert len(folded) > 10
+    page.js(START + "Object.assign(globalThis, { r, open_: open, feed_: feed, floats_: floats });", RUNNER)
+    predict = "const e = open_(args[0]); r.run(e, feed_(args[1])); const y = floats_(r.read(e)); r.free(e); return y;"
+    for case, (text, x) in zip(folded, texts, strict=True):
+        got = page.js(predict, text, x)
+        for name, want in run(case.graph(), case.feed()).items():
+            assert error(got[name], want) < TOLERANCE["webgl2"], case.name
+
+
+def test_half_floats_are_close(page):
+    graph = affine(8, 0.5)
+    body = START + "const e = open(args[1]); r.run(e, feed({ x: args[2] })); return floats(r.read(e));"
+    got = page.js(body, RUNNER, planned(graph, replace(Limits(), half=True)), X1)
+    assert 1e-6 < error(got["y"], wanted(graph, X1)) < 5e-3
+
+
+def test_a_broken_shader_names_its_line(page):
+    broken = json.loads(planned(affine(8, 0.5)))
+    broken["programs"][0]["source"] = broken["programs"][0]["source"].replace("gl_FragCoord", "gl_FragCord")
+    found = page.js(
+        START + "try { open(args[1]); } catch (e) { return [e.name, e.message, e.source === args[2]]; }",
+        RUNNER, json.dumps(broken), broken["programs"][0]["source"],
+    )  # fmt: skip
+    assert found[0] == "ShaderError"
+    assert "gl_FragCord" in found[1]
+    assert found[2]

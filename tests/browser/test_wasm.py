@@ -1,0 +1,98 @@
+"""The kernels' machine in Chromium: with workers where the page is isolated, without elsewhere, on both modules."""
+
+import json
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from threading import Thread
+
+import numpy as np
+import pytest
+
+from tests.browser.pages import Page
+from tests.golden.models import rebuild
+from tools.common import ROOT, WEB
+from tools.serve import Handler
+from webkeras import load_model
+from webkeras.backends.wasm import module
+from webkeras.backends.wasm.plan import plan
+
+FOLDER = WEB / "test-models"
+KERNELS = ROOT / "src/webkeras/backends/wasm"
+
+
+class Plain(Handler):
+    """A server as most are: the page may not share memory with its workers."""
+
+    def send_header(self, keyword: str, value: str) -> None:
+        if not keyword.startswith("Cross-Origin-"):
+            super().send_header(keyword, value)
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["isolated", "not isolated"])
+def machine_page(request, chromium_driver) -> Iterator[tuple[Page, bool]]:
+    """A page with machine.js and the modules beside it."""
+    handler = Handler if request.param else Plain
+    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *a: handler(*a, directory=str(WEB)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield Page(chromium_driver, f"http://127.0.0.1:{server.server_port}"), request.param
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    """A model's folder, with its plan for one sample."""
+    folder = rebuild.rebuild("mnist_cnn", FOLDER)
+    files = {"weights": folder / "mnist_cnn_weights.buf", "metadata": folder / "mnist_cnn_metadata.json"}
+    model = load_model(folder / "mnist_cnn.json", **files, backend="reference")
+    io = json.loads((folder / "io.json").read_text())
+    text, _ = module.program(plan(model.network.trace({model.inputs[0].name: tuple(io["input"])})))
+    (folder / "plan.json").write_text(text)
+    for name in ("kernels.wasm", "kernels_relaxed.wasm"):
+        (folder / name).write_bytes((KERNELS / name).read_bytes())
+    return np.fromfile(folder / "y.f32", "<f4")[: int(np.prod(io["output"]))]
+
+
+RUN = """
+await import("/machine.js");
+const at = "/test-models/mnist_cnn/", [relaxed, threads, runs] = args;
+const bytes = async (f) => new Uint8Array(await (await fetch(at + f)).arrayBuffer());
+const modules = [relaxed ? "kernels_relaxed.wasm" : "kernels.wasm", "kernels.wasm"];
+const opened = webkerasWasm.open(await bytes(modules[0]), await bytes(modules[1]), threads);
+const plan = { ...(await (await fetch(at + "plan.json")).json()), threads };
+const machine = webkerasWasm.create(opened, plan, [await bytes("mnist_cnn_weights.buf")], "/machine.js");
+await machine.staffed;
+const [name] = Object.keys(plan.inputs), x = new Float32Array((await bytes("x.f32")).buffer, 0, plan.inputs[name][1]);
+const all = [];
+for (let i = 0; i < runs; i++) all.push([...Object.values(machine.run({ [name]: x }))[0]]);
+const used = machine.threads;
+machine.free();
+return { y: all[0], same: all.every((y) => y.every((v, i) => v === all[0][i])), used, left: machine.workers.length };
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("relaxed", [False, True], ids=["plain", "relaxed"])
+def test_threads_agree(machine_page, mnist, threads, relaxed):
+    page, isolated = machine_page
+    page.open("pyodide/pyodide-lock.json")
+    found = page.js(RUN, relaxed, threads, 50)
+    assert found["used"] == (threads if isolated else 1)
+    assert found["same"], "two runs of the same input differ"
+    assert np.abs(np.array(found["y"]) - mnist).max() / np.abs(mnist).max() < 1e-4
+    assert found["left"] == 0
+
+
+def test_a_model_too_large_is_refused(machine_page):
+    page, _ = machine_page
+    page.open("pyodide/pyodide-lock.json")
+    sentence = page.js("""
+        await import("/machine.js");
+        const plan = { floats: 2 ** 30, scratch: 0, instructions: 0, threads: 1, once: [],
+          program: [0, 2], inputs: {}, outputs: {} };
+        const bytes = async (f) => new Uint8Array(await (await fetch("/test-models/mnist_cnn/" + f)).arrayBuffer());
+        const opened = webkerasWasm.open(await bytes("kernels_relaxed.wasm"), await bytes("kernels.wasm"), 1);
+        try { webkerasWasm.create(opened, plan, [], null); } catch (e) { return String(e); }
+        return "";
+    """)
+    assert "emory" in sentence

@@ -1,0 +1,96 @@
+"""What webgl2 decides on the host: layouts within limits, sources, the self-test's answers, loops."""
+
+import json
+
+import numpy as np
+import pytest
+
+from webkeras import ops
+from webkeras.backends.webgl2 import glsl, selftest
+from webkeras.backends.webgl2.context import plan
+from webkeras.backends.webgl2.layout import Limits, Tile, rows, tile
+from webkeras.backends.webgl2.program import parts, program
+from webkeras.graph import Graph, Literal, Value, run
+
+
+def test_the_self_test_knows_the_answers():
+    wanted = {k: y.ravel() for k, y in run(selftest.graph(), {}).items()}
+    for name, answer in selftest.ANSWERS.items():
+        np.testing.assert_allclose(answer, wanted[name], rtol=0, atol=1e-6)
+    assert selftest.complaint(lambda graph: {k: list(y) for k, y in selftest.ANSWERS.items()}) == ""
+
+
+def test_the_self_test_notices_a_liar():
+    lies = {k: [*y[:-1], y[-1] + 1.0] for k, y in selftest.ANSWERS.items()}
+    assert "computes a convolution wrongly" in selftest.complaint(lambda graph: lies)
+    nothing = {k: [float("nan")] * len(y) for k, y in selftest.ANSWERS.items()}
+    assert selftest.complaint(lambda graph: nothing)
+
+
+@pytest.mark.parametrize("most", [2048, 4096, 8192])
+@pytest.mark.parametrize(
+    "layout", [tile, lambda shape, limits: rows(int(np.prod(shape[:-1])), shape[-1], limits)], ids=["tile", "rows"]
+)
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1, 40000), (3000, 1, 1, 8), (1, 9000, 9, 4), (1, 2, 30000, 3), (20000, 64), (9, 1, 1, 4096)]
+)
+def test_layouts_stay_within_limits(most, shape, layout):
+    found = layout(shape, Limits(max_size=most))
+    width, height, layers = found.texture
+    assert max(width, height) <= most
+    assert width * height * layers * 4 >= found.size
+    if found.in_order:  # the parts cover every texel once, in order
+        spans = [(first + row * stride, w) for _, _, w, h, first, stride in parts(found) for row in range(h)]
+        texels = [at + x for at, w in spans for x in range(w)]
+        assert len(texels) == len(set(texels)) == found.plain[0] * found.plain[1] == max(texels) + 1
+
+
+def test_a_fold_is_its_own_inverse():
+    layout = Tile(5000, 3, 8, 1).within(Limits(max_size=2048))
+    columns, before, width, height = layout.fold
+    seen = set()
+    for row in range(5000):
+        for column in range(layout.plain[0]):
+            x, y = column % columns + row // before * width, row % before + column // columns * height
+            assert (x % width, y + x // width * before) == (column, row)  # unfolded() of tensor.glsl
+            seen.add((x, y))
+    assert len(seen) == 5000 * layout.plain[0]
+
+
+def test_sources_hold_only_the_functions_they_call():
+    plain = glsl.assemble("map.glsl", {"EPILOGUE": "return v;"}).text
+    assert "tanh_" not in plain
+    assert "//" not in plain
+    sine = glsl.assemble("map.glsl", {"EPILOGUE": "return sin_(v);"}).text
+    assert "vec4 quadrant(" in sine
+    assert "erf_" not in sine
+
+
+def lstm(units=8, steps=7, sequences=True):
+    gates = {"activation": ("tanh", 0), "recurrent_activation": ("sigmoid", 0)}
+    x = Value((1, steps, 4 * units))
+    shapes = [(units, 4 * units), (1, units), (1, units)]
+    weights = [Value(s, constant=Literal(s, (0.5,) * int(np.prod(s)))) for s in shapes]
+    ys, h, _ = ops.lstm(x, *weights, **gates)
+    return Graph({"x": x}, {"y": ys if sequences else h})
+
+
+def test_an_lstm_is_a_draw_a_step():
+    drawn = [s.source.files[1] for s in plan(lstm(steps=7)).steps]
+    assert drawn.count("recurrent.glsl") == 7
+    assert drawn.count("sequence.glsl") == 1
+    assert len({s.source.text for s in plan(lstm(steps=7)).steps if s.source.files[1] == "recurrent.glsl"}) == 1
+
+
+def test_no_draw_reads_what_it_writes():
+    planned = plan(lstm())
+    for row in json.loads(program(planned)[0])["steps"]:
+        target = json.loads(program(planned)[0])["targets"][row[2]]
+        assert not {t for t, _ in target} & set(row[7])
+
+
+def test_half_floats_take_half_the_memory():
+    def held(half):
+        return float(str(plan(lstm(), Limits(half=half))).split()[-2])
+
+    assert held(True) == pytest.approx(held(False) / 2, abs=0.1)
