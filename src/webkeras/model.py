@@ -321,8 +321,9 @@ def load_model(
     `.weights.h5`, or those of a whole model's file. Each is a path, or the file's bytes.
 
     `custom_objects` are functions of tensors by name, for Lambda layers and custom activations, and subclasses of
-    `webkeras.Layer`. `keras_version` says which Keras wrote a file that does not say so itself. `theano_kernels` says that it was trained
-    on Theano, which turned kernels around and padded otherwise for "same": files of Keras 1 do not tell.
+    `webkeras.Layer`. `keras_version` says which Keras wrote a file that does not say so itself. `theano_kernels` says
+    that it was trained on Theano, which turned kernels around and padded otherwise for "same": files of Keras 1 do not
+    tell.
     Raises ConfigError, WeightsError or NoBackend; nothing is half loaded.
     """
     if metadata is not None and weights is None:
