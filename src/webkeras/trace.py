@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from webkeras import layers
-from webkeras.errors import ConfigError, ShapeError, WebKerasError
+from webkeras.errors import ConfigError, ShapeError, WebKerasError, WeightsError
 from webkeras.graph import Graph, Value, remembering
 from webkeras.layers import LAYERS, Layer
 from webkeras.layers.lookup import Front
@@ -115,6 +115,9 @@ def make(spec: LayerSpec, dialect: Version, weights: list[Tensor] | Weights) -> 
         config = {**spec.config, "name": spec.name, "layer": network}
         return layers.make(spec.class_name, config, dialect) if wraps else network
     values = [Value(t.shape, constant=t, name=f"{spec.name}/{t.name}") for t in weights if isinstance(t, Tensor)]
+    if values and not may_have_weights(spec):
+        count = f"the file has {len(values)} weights, the layer takes 0"
+        raise WeightsError(f"{spec.class_name} {spec.name!r}: {count}; is the file that of another model?")
     return layers.make(spec.class_name, {**spec.config, "name": spec.name}, dialect, values)
 
 
@@ -174,7 +177,7 @@ def input_shapes(spec: Spec) -> dict[str, tuple[int | None, ...] | None]:
         shape = config.get("batch_input_shape") or config.get("batch_shape")
         fits = isinstance(shape, list | tuple) and all(d is None or (type(d) is int and d >= 0) for d in shape)
         if shape is not None and not fits:
-            raise ConfigError(f"input {r.layer!r} has the shape {short(shape)} in the file; expected whole numbers and null")
+            raise ConfigError(f"input {r.layer!r} is of shape {short(shape)} in the file; expected whole numbers and null")
         out[r.layer] = None if shape is None else (None, *shape[1:])
     return out
 
