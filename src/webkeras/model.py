@@ -168,7 +168,10 @@ class Model:
 
     async def run_async(self, ready: Prepared, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Flat inputs to flat outputs, by name; what stateful layers remember is fed and kept."""
-        return self._given(ready, await ready.executable.run_async(self._feeds(ready, inputs)))
+        start = time.perf_counter()
+        flat = await ready.executable.run_async(self._feeds(ready, inputs))
+        self.stats["predict"] = (time.perf_counter() - start) * 1000
+        return self._given(ready, flat)
 
     def _feeds(self, ready: Prepared, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """What a run takes: the inputs, and the states as the last run left them, zeros at first."""
