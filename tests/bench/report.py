@@ -115,8 +115,8 @@ class Report:
     def webgl2(self) -> str:
         out = ["## WebGL2\n"]
         for m in self.machines:
-            models = m.models("WebGL2")
-            if models:
+            models = [*targets.WEBGL2, *(n for n in m.models("WebGL2") if n not in targets.WEBGL2)]
+            if m.models("WebGL2"):
                 where = "software WebGL2" if m.software else "GPU"
                 out.append(f"On **{m.name}** ({where}); the peer is TF.js' webgl.\n")
                 head = "model|engine|first|x first|median|x median|min|programs|texture MiB|weights MiB|error|verdict"
@@ -221,8 +221,8 @@ class Report:
             words.append(self.judge("startup mnist_cnn total", median / targets.STARTUP_MS, 1)[1])
             if peer:
                 words.append(self.judge("startup mnist_cnn tfjs", median / peer, targets.STARTUP_SHARE)[1])
-            words.append(f"{median / targets.STARTUP_MS:.2f} of {targets.STARTUP_MS} ms")
-            words.append(f"{median / peer:.2f} of TF.js (<= {targets.STARTUP_SHARE})" if peer else "")
+            words.append(f"{median / targets.STARTUP_MS:.2f} times {targets.STARTUP_MS} ms")
+            words.append(f"{median / peer:.2f} times TF.js (<= {targets.STARTUP_SHARE})" if peer else "")
         chosen = f" ({middle['chosen']})" if middle.get("chosen") not in (None, who[1]) else ""
         return [f"{middle['name']} {who[1]}{chosen}", cold, f"{median:.0f}", f"{later[0]['total']:.0f}",
                 f"{middle['opened']:.0f}", f"{middle['first']:.0f}", parts(middle),

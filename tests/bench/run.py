@@ -38,6 +38,7 @@ from tools.serve import Handler  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 BENCH = DIST / "bench"
+LINES = BENCH / "results.jsonl"  # of the last run
 PAGE = ["peers.html", "peers.js", "frame.html", "engines.js", "gl_meter.js", "startup.html", "startup.js"]
 ENGINES = {  # the peers first
     "webgl2": ["tfjs:webgl", "webkeras:webgl2"],
@@ -56,6 +57,13 @@ def lay_out(wanted: list[str]) -> None:
         models.lay_out(model, BENCH / "models")
 
 
+def note(results: list[dict[str, Any]], row: dict[str, Any]) -> None:
+    """Keep a result, on disk too: a run that is stopped is not lost, --read has what there was."""
+    results.append(row)
+    with LINES.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
 def serve(results: list[dict[str, Any]], done: threading.Event) -> ThreadingHTTPServer:
     """Serve dist/ on loopback, cross-origin isolated; what the page POSTs goes to `results`."""
 
@@ -71,7 +79,7 @@ def serve(results: list[dict[str, Any]], done: threading.Event) -> ThreadingHTTP
             if "progress" in body:
                 say(f"  {body['progress']}")
             else:
-                results.append(body)
+                note(results, body)
             if "done" in body:
                 done.set()
 
@@ -162,13 +170,14 @@ def main() -> None:
             print(f"serve {DIST.relative_to(ROOT)}/ cross-origin isolated and open", *addresses, sep="\n")
             return
         load, results, browser = machine.Load(), [], ""
+        LINES.unlink(missing_ok=True)
         for address in addresses:
             found, browser = measure(address, arguments.limit, load)
             results += found
         sizes = {file.name: file.stat().st_size for file in build_wasm.modules()}
         told = {"browser": browser, "n": arguments.n, "load": load.told(), "modules": sizes, "noisy": arguments.noisy}
-        results += [{"machine": machine.described(**told)}, {"weights": weights(wanted)}]
-        (BENCH / "results.json").write_text(json.dumps(results, indent=1))
+        note(results, {"machine": machine.described(**told)})
+        results.append({"weights": weights(wanted)})
     print(table(results))
     whole = not arguments.read and all(
         getattr(arguments, key) == parser.get_default(key) for key in ("models", "backends", "engines", "n")
