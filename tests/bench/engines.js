@@ -37,7 +37,8 @@ async function measureTfjs({ model, backend, threads, io }) {
   };
 }
 
-async function measureWebkeras({ model, backend, io }) {
+async function measureWebkeras({ model, backend, threads, io }) {
+  if (threads) globalThis.webkerasThreads = threads;
   const base = new URL("../web/", document.baseURI).href;
   await script(`${base}webkeras.js`);
   const files = `models/${model}/${model}`;
