@@ -282,6 +282,10 @@ def fusions() -> Iterator[Case]:
         ((2, 22, 29, 24), (3, 3, 24, 60), (60,)),
         (1, 2),
     )
+    yield Case("a long reduction, then more", lambda x: ops.mean(x, axes=(1, 2)) * 2.0 + 1.0, ((2, 23, 31, 5),))
+    yield Case("a long maximum of everything", lambda x: ops.reduce(x, fn="max", axes=(0, 1, 2, 3)), ((1, 20, 30, 5),))
+    yield Case("a softmax of many", lambda x: ops.softmax(x, axes=(2,)), ((4, 10, 641),))
+    yield Case("a log_softmax of many", lambda x: ops.log_softmax(x, axes=(2,)), ((4, 10, 641),))
     yield Case(
         "resize, then relu", lambda x: ops.maximum(ops.resize(x, size=(6, 9), mode="linear"), 0.5), ((2, 3, 4, 5),)
     )

@@ -58,6 +58,7 @@ export class Engine {
     const fetching = Object.entries(files).map(async ([kind, url]) => {
       parts[kind] = 0;
       const { data, cached } = await fetchFile(url, headers, (got, of) => told(kind, of ? got / of : 0));
+      told(kind, 1);
       fetched[kind] = data;
       about[kind] = { bytes: data.byteLength, cached, ms: performance.now() - began };
     });
@@ -109,7 +110,7 @@ export class Engine {
     this.tell(id, { type: "predictprogress", progress: 0 });
     const { outputs, own, stats } = await this.settle(this.page.predict(handle, inputs, layers));
     this.tell(id, { type: "predictprogress", progress: 100 });
-    return { outputs, own, stats: { ...JSON.parse(stats), predict: performance.now() - began } };
+    return { outputs, own, stats: { ...JSON.parse(stats), call: performance.now() - began } };
   }
 
   async profile(id, inputs) {

@@ -6,10 +6,15 @@
 
 const CACHE = "webkeras";
 
-export const name = (url) => (url ? decodeURIComponent(new URL(url).pathname.split("/").pop()) : "");
+/** What to call a file by in errors: a URL's last part, or what a File is called. */
+export function name(source) {
+  if (!source) return "";
+  return source instanceof Blob ? (source.name ?? "the file") : decodeURIComponent(new URL(source).pathname.split("/").pop());
+}
 
-/** Resolves with {data: ArrayBuffer, cached: whether it was here already}; progress(bytes, of how many) meanwhile. */
+/** A URL's, or a Blob's, {data: ArrayBuffer, cached: whether it was here already}; progress(bytes, of how many) meanwhile. */
 export async function fetchFile(url, headers, progress) {
+  if (url instanceof Blob) return { data: await url.arrayBuffer(), cached: true };
   const cache = await kept(url, headers), found = await cache?.match(url);
   const conditions = found ? validators(found) : {};
   let xhr;

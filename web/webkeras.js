@@ -89,14 +89,14 @@ globalThis.WebKeras = (() => {
     constructor(options) {
       super();
       const { filepaths, gpu = true, backend, headers = {}, worker = true, base } = options ?? {};
-      const files = Object.fromEntries(Object.entries(filepaths ?? {}).map(([k, v]) => [k, new URL(v, PAGE).href]));
+      const files = Object.fromEntries(Object.entries(filepaths ?? {}).map(([k, v]) => [k, v instanceof Blob ? v : new URL(v, PAGE).href]));
       this.#loading = this.#load({ files, headers, backend: backend ?? (gpu ? "auto" : "cpu") }, base, worker);
       this.#loading.catch(() => {}); // ready() and predict() tell
     }
 
     async #load(asked, base, worker) {
       const { files } = asked, odd = Object.keys(files).filter((k) => !["model", "weights", "metadata"].includes(k));
-      if (!files.model) throw new TypeError("new WebKeras.Model: filepaths has no 'model'; give the URL of the model's file");
+      if (!files.model) throw new TypeError("new WebKeras.Model: filepaths has no 'model'; give the URL of the model's file, or the file");
       if (odd.length) throw new TypeError(`new WebKeras.Model: filepaths has '${odd[0]}'; expected model, weights and metadata`);
       this.#engine = await engine(base, worker);
       this.#engine.listeners.set(this.#id, (event) => this.#told(event));

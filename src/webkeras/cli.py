@@ -141,6 +141,7 @@ def encoder() -> Any:
     if spec is None or spec.loader is None or not path.exists():
         raise WebKerasError("the encoder is not installed; take it from the repository: encoder/encoder.py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look there
     spec.loader.exec_module(module)
     return module
 

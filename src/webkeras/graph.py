@@ -334,6 +334,8 @@ def rewrite(graph: Graph, rule: Callable[[Node, tuple[Value, ...]], Sequence[Val
 
 def inside(graph: Graph, change: Callable[[Graph], Graph]) -> Graph:
     """The graph with the body of every scan changed."""
+    if not any("body" in node.attrs for node in graph.nodes()):
+        return graph
 
     def rule(node: Node, inputs: tuple[Value, ...]) -> Sequence[Value] | None:
         if "body" not in node.attrs:

@@ -93,7 +93,7 @@ class Model:
         version = Version(spec.keras_version or spec.dialect, theano)
         with meanings(custom or {}):
             self.network = Network(spec, weights, version)
-        self._texts = text_inputs(spec, self.network.layers)
+        self.texts = text_inputs(spec, self.network.layers)
         self.stats: dict[str, float] = {}
         self._prepared: dict[tuple[Any, ...], Prepared] = {}
         self._states: dict[str, tuple[Shape, Any]] = {}  # flat buffers, as the backend gave them
@@ -124,7 +124,7 @@ class Model:
     @cached_property
     def _one(self) -> Any:
         """The graph for one sample; None where an input has an open dimension."""
-        shapes = None if self._texts else one_sample(self.spec)
+        shapes = None if self.texts else one_sample(self.spec)
         ready = self._prepared.get(self._key(shapes)) if shapes else None
         return ready.graph if ready else self.network.trace(shapes) if shapes else None
 
@@ -168,7 +168,10 @@ class Model:
 
     async def run_async(self, ready: Prepared, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Flat inputs to flat outputs, by name; what stateful layers remember is fed and kept."""
-        return self._given(ready, await ready.executable.run_async(self._feeds(ready, inputs)))
+        start = time.perf_counter()
+        flat = await ready.executable.run_async(self._feeds(ready, inputs))
+        self.stats["predict"] = (time.perf_counter() - start) * 1000
+        return self._given(ready, flat)
 
     def _feeds(self, ready: Prepared, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """What a run takes: the inputs, and the states as the last run left them, zeros at first."""
@@ -234,7 +237,7 @@ class Model:
 
     def _traced(self, shapes: Mapping[str, Shape], layers: Sequence[str]) -> Any:
         start = time.perf_counter()
-        graph = self.network.trace(resolved(self.spec, shapes, self._texts), layers)
+        graph = self.network.trace(resolved(self.spec, shapes, self.texts), layers)
         self.stats["trace"] = (time.perf_counter() - start) * 1000
         return graph
 
@@ -260,7 +263,7 @@ class Model:
             given = dict(zip(names, x if several else [x], strict=False))
         if set(given) != set(names) or (isinstance(x, list) and len(names) > 1 and len(x) != len(names)):
             raise ShapeError(f"model {self.spec.name!r} got inputs {sorted(given)}; expected {sorted(names)}")
-        return {k: self._texts[k].encode(_lists(given[k])) if k in self._texts else given[k] for k in names}
+        return {k: self.texts[k].encode(_lists(given[k])) if k in self.texts else given[k] for k in names}
 
     def _unnamed(self, y: Mapping[str, Any]) -> Any:
         """Outputs as the file nests them: one, a list, or a dict."""

@@ -126,6 +126,8 @@ async def _ready(model: Model, inputs: Any, layers: list[str]) -> tuple[Prepared
         given = {next(iter(known)): given["input"]}
     if set(given) != set(known):
         raise ShapeError(f"model {model.spec.name!r} got inputs {sorted(given)}; expected {sorted(known)}")
+    for k, reader in model.texts.items():
+        raise ConfigError(f"input {k!r} is read by {reader}, which works in Python; predict with webkeras.Model there")
     shapes = {k: shape_of(k, given[k], known[k]) for k in known}
     return await model.prepare_async(shapes, layers), {k: given[k]["data"] for k in known}
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from webkeras.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class Ref:
@@ -15,6 +17,10 @@ class Ref:
     layer: str
     call: int = 0
     tensor: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.layer, str) or type(self.call) is not int or type(self.tensor) is not int:
+            raise ConfigError(f"[{self.layer!r}, {self.call!r}, {self.tensor!r}]; expected [layer, call, tensor]")
 
 
 @dataclass

@@ -16,3 +16,9 @@ def loads(text: str | bytes, file: str, error: type[WebKerasError], expected: st
         raise error(f"{file}: not JSON of ours (it nests too deep); expected {expected}") from None
     except ValueError as e:
         raise error(f"{file}: not JSON ({e}); expected {expected}") from None
+
+
+def short(x: Any) -> str:
+    """repr(x), cut where it is too long for a sentence."""
+    found = repr(x)
+    return found if len(found) <= 100 else f"{found[:100]}..."

@@ -6,13 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from webkeras import layers
-from webkeras.errors import ConfigError, ShapeError
+from webkeras.errors import ConfigError, ShapeError, WebKerasError, WeightsError
 from webkeras.graph import Graph, Value, remembering
 from webkeras.layers import LAYERS, Layer
 from webkeras.layers.lookup import Front
 from webkeras.matching import match
 from webkeras.shapes import Shape
 from webkeras.spec import Call, LayerSpec, Ref, Spec, flat, replace
+from webkeras.text import short
 from webkeras.version import Version
 from webkeras.weights import Stored, Tensor, Weights
 
@@ -64,11 +65,20 @@ class Network:
         for name, i, call in ordered(self.spec):
             if Ref(name, i) in done:
                 continue
-            args = replace(call.args, done.__getitem__)
-            y = self.layers[name](*args, **replace(call.kwargs, done.__getitem__))
+            y = self.called(name, *(replace(part, done.__getitem__) for part in (call.args, call.kwargs)))
             for t, v in enumerate(flat(y)):
                 done[Ref(name, i, t)] = v
         return done
+
+    def called(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """What a layer makes of its inputs; ConfigError where a file calls it as it cannot be called."""
+        try:
+            return self.layers[name](*args, **kwargs)
+        except WebKerasError:
+            raise
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as e:
+            what = " ".join(f"{type(e).__name__}: {e}".split())[:200]
+            raise ConfigError(f"{self.layers[name]}: does not compute from what it is called with ({what})") from e
 
     def __call__(self, *xs: Any, **kwargs: Any) -> Any:
         """As a layer of an outer model: inputs as the model takes them, one output or all in order."""
@@ -83,7 +93,8 @@ class Network:
             names = [r.layer for r in self.spec.inputs]
             x = [x[n] for n in names] if set(x) == set(names) else x
         xs = flat(x)
-        if len(xs) != len(self.spec.inputs) or (isinstance(x, dict) and set(x) != set(self.spec.takes)):
+        keys = set(self.spec.takes) if isinstance(self.spec.takes, dict) else set()
+        if len(xs) != len(self.spec.inputs) or (isinstance(x, dict) and set(x) != keys):
             raise ShapeError(
                 f"model {self.spec.name!r} is called with {len(xs)} inputs; it takes {len(self.spec.inputs)}"
             )
@@ -104,6 +115,9 @@ def make(spec: LayerSpec, dialect: Version, weights: list[Tensor] | Weights) -> 
         config = {**spec.config, "name": spec.name, "layer": network}
         return layers.make(spec.class_name, config, dialect) if wraps else network
     values = [Value(t.shape, constant=t, name=f"{spec.name}/{t.name}") for t in weights if isinstance(t, Tensor)]
+    if values and not may_have_weights(spec):
+        count = f"the file has {len(values)} weights, the layer takes 0"
+        raise WeightsError(f"{spec.class_name} {spec.name!r}: {count}; is the file that of another model?")
     return layers.make(spec.class_name, {**spec.config, "name": spec.name}, dialect, values)
 
 
@@ -161,6 +175,9 @@ def input_shapes(spec: Spec) -> dict[str, tuple[int | None, ...] | None]:
     for r in spec.inputs:
         config = by_name[r.layer]
         shape = config.get("batch_input_shape") or config.get("batch_shape")
+        fits = isinstance(shape, list | tuple) and all(d is None or (type(d) is int and d >= 0) for d in shape)
+        if shape is not None and not fits:
+            raise ConfigError(f"input {r.layer!r} has the shape {short(shape)} in the file; expected whole numbers, null")
         out[r.layer] = None if shape is None else (None, *shape[1:])
     return out
 

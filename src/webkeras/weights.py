@@ -9,7 +9,7 @@ from typing import Any
 
 from webkeras.buffer import Buffer, HostBuffer
 from webkeras.errors import WeightsError
-from webkeras.format import BYTES, FLOAT32_MAX, Entry, Metadata, parse
+from webkeras.format import BYTES, Entry, Metadata, parse
 from webkeras.lazy import np
 from webkeras.shapes import Shape, size
 
@@ -82,10 +82,7 @@ def floats(raw: bytes, code: str) -> bytes:
     values = array(ARRAYS[code], raw)
     if code[0] == ">":
         values.byteswap()
-    try:
-        return array("f", values).tobytes()
-    except OverflowError:
-        return array("f", [max(-FLOAT32_MAX, min(FLOAT32_MAX, v)) for v in values]).tobytes()
+    return array("f", values).tobytes()
 
 
 def read(metadata: str | Metadata, buffer: Buffer, file: str = "weights") -> Weights:

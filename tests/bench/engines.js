@@ -1,6 +1,7 @@
 // One function per library. Each opens a model and returns {predict, stats, dispose}; predict takes the input as a
 // Float32Array and gives the output as one, so that upload and download are inside whatever is timed around it.
-// job: {model, backend, threads, io}: the folder's name, the library's own name of the backend, and the model's io.json.
+// job: {model, backend, threads, worker, io}: the folder's name, the library's own name of the backend, how many threads
+// (none: the library's own choice), whether to work in a Web Worker (where it can), and the model's io.json.
 
 const script = (src) =>
   new Promise((resolve, reject) => {
@@ -8,6 +9,15 @@ const script = (src) =>
     element.onerror = () => reject(new Error(`${src} cannot be loaded`));
     document.head.append(element);
   });
+
+const here = (path) => new URL(path, document.baseURI).href;
+
+// A file that a converter made, or why it made none.
+async function converted(model, kind) {
+  const told = await (await fetch(`models/${model}/converted.json`)).json();
+  if (told[kind]) throw new Error(`not measured: ${told[kind]}`);
+  return new Uint8Array(await (await fetch(`models/${model}/${model}.${kind}`)).arrayBuffer());
+}
 
 async function measureTfjs({ model, backend, threads, io }) {
   await script("tfjs/tf.min.js");
@@ -37,24 +47,66 @@ async function measureTfjs({ model, backend, threads, io }) {
   };
 }
 
-async function measureWebkeras({ model, backend, threads, io }) {
+async function measureLitert({ model, threads, io }) {
+  const file = await converted(model, "tflite");
+  const { loadLiteRt, loadAndCompile, Tensor } = await import(here("litert/core.js"));
+  await loadLiteRt(here("litert/wasm/"), threads > 1 ? { threads: true } : {});
+  const net = await loadAndCompile(file, { accelerator: "wasm", cpuOptions: { numThreads: threads ?? 1 } });
+  return {
+    name: "LiteRT.js 2.5.3",
+    async predict(data) {
+      const x = new Tensor(data, io.input);
+      const outputs = Object.values(await net.run(x));
+      const result = outputs[0].toTypedArray().slice();
+      x.delete();
+      for (const y of outputs) y.delete();
+      return result;
+    },
+    stats: () => ({ threads: threads ?? 1 }),
+    dispose: () => net.delete(),
+  };
+}
+
+async function measureOrt({ model, threads, io }) {
+  const file = await converted(model, "onnx");
+  const ort = await import(here("ort/ort.wasm.min.mjs"));
+  ort.env.wasm.wasmPaths = here("ort/");
+  ort.env.wasm.numThreads = threads ?? 1;
+  ort.env.logLevel = "error";
+  const net = await ort.InferenceSession.create(file, { executionProviders: ["wasm"], graphOptimizationLevel: "all" });
+  return {
+    name: `ORT-web ${ort.env.versions.web}`,
+    async predict(data) {
+      const result = await net.run({ [net.inputNames[0]]: new ort.Tensor("float32", data, io.input) });
+      return result[net.outputNames[0]].data;
+    },
+    stats: () => ({ threads: threads ?? 1 }),
+    dispose: () => net.release(),
+  };
+}
+
+async function measureWebkeras({ model, backend, threads, worker = false, io }) {
   if (threads) globalThis.webkerasThreads = threads;
-  const base = new URL("../web/", document.baseURI).href;
+  // It takes as many threads as there are cores: say how many there are.
+  if (threads) Object.defineProperty(navigator, "hardwareConcurrency", { value: threads });
+  const base = here("../web/");
   await script(`${base}webkeras.js`);
+  const loaded = performance.now();
   const files = `models/${model}/${model}`;
   const net = new WebKeras.Model({
     filepaths: { model: `${files}.json`, weights: `${files}_weights.buf`, metadata: `${files}_metadata.json` },
     backend, base,
-    worker: false, // where its WebGL calls can be counted
+    worker, // in the page, its WebGL calls can be counted
   });
   await net.ready();
   return {
     name: `webkeras ${WebKeras.version}`,
-    predict: async (data) => (await net.predict({ [io.input_name]: data }))[io.output_name],
-    stats: () => ({ own: net.stats }),
+    script: loaded,
+    predict: async (x) => (await net.predict({ [io.input_name]: { data: x, shape: io.input } }))[io.output_name],
+    stats: () => ({ own: net.stats, chosen: net.backend, threads }),
     dispose: () => net.dispose(),
   };
 }
 
-const ENGINES = { tfjs: measureTfjs, webkeras: measureWebkeras };
+const ENGINES = { tfjs: measureTfjs, litert: measureLitert, ort: measureOrt, webkeras: measureWebkeras };
 globalThis.openEngine = (job) => ENGINES[job.engine](job);

@@ -1,4 +1,5 @@
 // Measures several libraries on the same model in one page:  peers.html?models=mnist_cnn&engines=tfjs:webgl,webkeras:webgl2&n=20
+// Engines are named LIBRARY:BACKEND or LIBRARY:BACKEND:THREADS.
 //
 // Every engine lives in a frame of its own, with its own WebGL context, so that none profits from or pays for another, and
 // all of a model's engines are open together: they are timed in turns, a few predictions each, so that a noisy machine is
@@ -62,8 +63,8 @@ function distance(found, expected) {
 // Open an engine, predict once, and note what that took; a failure becomes a result too.
 async function open(job, x, y) {
   const entry = { job, times: [], element: await frame("frame.html") };
-  const { engine, backend, model } = job;
-  entry.row = { model, engine, backend };
+  const { engine, backend, model, threads } = job;
+  entry.row = { model, engine, backend, threads };
   try {
     const window = entry.element.contentWindow;
     entry.meter = window.glMeter;
@@ -111,9 +112,9 @@ async function measure(model) {
   const y = (await floats(`models/${model}/y.f32`)).slice(0, size(io.output));
   const entries = [];
   for (const named of list("engines", "tfjs:webgl,webkeras:webgl2")) {
-    const [engine, backend] = named.split(":");
+    const [engine, backend, threads] = named.split(":");
     await post({ progress: `${model}: ${named} loads and predicts once` });
-    entries.push(await open({ engine, backend, model, io, threads: Number(query.get("threads")) || undefined }, x, y));
+    entries.push(await open({ engine, backend, model, io, threads: Number(threads) || undefined }, x, y));
   }
   const running = () => entries.filter((entry) => !entry.failed && entry.times.length < N);
   await post({ progress: `${model}: ${N} predictions each, ${Math.min(TURN, N)} at a time` });

@@ -1,90 +1,59 @@
-"""Times webkeras and its peers on the same models in one run of one headless Chromium:  python tests/bench/run.py
+"""Times webkeras and its peers on the same models in one run of one headless Chromium, and writes BENCH.md:
 
-    --models mnist_cnn,mobilenetv2    golden models (tests/golden/models), rebuilt here
-    --backends webgl2,wasm            of each engine that has it
-    --engines tfjs,webkeras           who takes part
-    --n 20                            predictions that are timed, after the first and one to warm up
-    --threads N                       for engines that can be told
-    --prepare                         only lay out dist/bench, and say which page to open (for a machine with a GPU)
-    --read FILE                       only print the table of results POSTed elsewhere (a JSON object a line)
+    python tests/bench/run.py         everything; saves tests/bench/results/cpu.json, writes BENCH.md
+
+    --models mnist_cnn,fer            a part of it is printed and changes no file, unless --save NAME says which results
+    --backends webgl2,wasm,startup    what is measured: the GPU, the CPU, page open to first answer
+    --engines tfjs,webkeras           who takes part (litert, ort)
+    --n 20                            predictions that are timed, after the first one and one before each turn
+    --save NAME                       the results become tests/bench/results/NAME.json, and BENCH.md is written
+    --noisy                           says in BENCH.md that the machine was busy with other work
+    --prepare                         only lay out dist/bench, and say which pages to open (for a machine with a GPU)
+    --read FILE                       instead of measuring: the results POSTed elsewhere, a JSON object a line; what
+                                      machine.py prints there is one more
+    --report                          only write BENCH.md anew from the saved results, reasons.toml and tried.md
 
 Everything is float32 and batch 1; the upload of the input and the download of the output are inside the times.
 A bench never gates: its figures are read, not asserted.
 """
 
 import argparse
-import base64
-import hashlib
 import json
-import shutil
 import sys
-import tarfile
 import threading
 import time
+from collections.abc import Iterable
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
+from tests.bench import machine, models, peers, report  # noqa: E402
 from tests.bench.table import table  # noqa: E402
-from tests.golden.models import rebuild  # noqa: E402
+from tools import build_wasm  # noqa: E402
 from tools.browser import chromium, console  # noqa: E402
-from tools.common import DIST, WEB, copy_if_changed, fail, run, say, step  # noqa: E402
+from tools.common import DIST, WEB, copy_if_changed, fail, say  # noqa: E402
 from tools.serve import Handler  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 BENCH = DIST / "bench"
-PAGE = ["peers.html", "peers.js", "frame.html", "engines.js", "gl_meter.js"]
-BACKENDS = {"webgl2": ["tfjs:webgl", "webkeras:webgl2"], "wasm": ["tfjs:wasm", "webkeras:wasm"]}  # a peer first
-PEERS = {  # npm package: its integrity, and the members to take
-    "@tensorflow/tfjs@4.22.0": (
-        "0TrIrXs6/b7FLhLVNmfh8Sah6JgjBPH4mZ8JGb7NU6WW+cx00qK5BcAZxw7NCzxj6N8MRAIfHq+oNbPUNG5VAg==",
-        ["dist/tf.min.js"],
-    ),
-    "@tensorflow/tfjs-backend-wasm@4.22.0": (
-        "/IYhReRIp4jg/wYW0OwbbJZG8ON87mbz0PgkiP3CdcACRSvUN0h8rvC0O3YcDtkTQtFWF/tcXq/KlVDyV49wmA==",
-        ["dist/tf-backend-wasm.min.js", "dist/tfjs-backend-wasm.wasm", "dist/tfjs-backend-wasm-simd.wasm",
-         "dist/tfjs-backend-wasm-threaded-simd.wasm"],
-    ),
-}  # fmt: skip
+PAGE = ["peers.html", "peers.js", "frame.html", "engines.js", "gl_meter.js", "startup.html", "startup.js"]
+ENGINES = {  # the peers first
+    "webgl2": ["tfjs:webgl", "webkeras:webgl2"],
+    "wasm": [f"{engine}:wasm:{threads}" for threads in (1, 2) for engine in ("tfjs", "litert", "ort", "webkeras")],
+    "startup": ["webkeras:auto", "tfjs:webgl", "webkeras:wasm", "tfjs:wasm"],
+}
+ROUNDS = 5  # visits of each engine after the first
 
 
-def fetch_peers() -> None:
-    """TF.js from npm into dist/bench/tfjs, checked against its published integrity; once."""
-    folder, packed = BENCH / "tfjs", BENCH / "npm"
-    packed.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(exist_ok=True)
-    for package, (integrity, members) in PEERS.items():
-        if all((folder / Path(member).name).exists() for member in members):
-            continue
-        say(f"npm: {package} ...")
-        told = run("npm", "pack", "--silent", "--pack-destination", packed, package,
-                   sentence=f"the peer {package} cannot be had from npm")  # fmt: skip
-        file = packed / told.strip().splitlines()[-1]
-        found = base64.b64encode(hashlib.sha512(file.read_bytes()).digest()).decode()
-        if found != integrity:
-            fail(f"{package}: its sha512 is {found}, expected {integrity}")
-        with tarfile.open(file) as archive:
-            for member in members:
-                source = archive.extractfile(f"package/{member}")
-                assert source, member
-                (folder / Path(member).name).write_bytes(source.read())
-    shutil.rmtree(packed)
-
-
-def lay_out(models: list[str]) -> None:
-    """The page, the peers and the models into dist/bench."""
-    fetch_peers()
+def lay_out(wanted: list[str]) -> None:
+    """The pages, the peers and the models into dist/bench."""
+    peers.lay_out(BENCH)
     for name in PAGE:
         copy_if_changed(HERE / name, BENCH / name)
-    for model in models:
-        if model not in rebuild.names():
-            fail(f"there is no golden model '{model}'; there are {', '.join(rebuild.names())}")
-        sources = [rebuild.HERE / f"{model}{end}" for end in (".json", "_recipe.json", ".npz")]
-        sources += [rebuild.HERE / "rebuild.py", rebuild.HERE / "weights.py"]
-        made = BENCH / "models" / model / "io.json"
-        step(f"rebuilding {model}", made, sources, lambda model=model: rebuild.rebuild(model, BENCH / "models"))
+    for model in wanted:
+        models.lay_out(model, BENCH / "models")
 
 
 def serve(results: list[dict[str, Any]], done: threading.Event) -> ThreadingHTTPServer:
@@ -112,16 +81,18 @@ def serve(results: list[dict[str, Any]], done: threading.Event) -> ThreadingHTTP
     return server
 
 
-def measure(page: str, limit: float) -> list[dict[str, Any]]:
-    """Open the page in one headless Chromium and return its results."""
+def measure(page: str, limit: float, load: machine.Load) -> tuple[list[dict[str, Any]], str]:
+    """Open the page in one headless Chromium; its results and the browser's version."""
     results: list[dict[str, Any]] = []
     done = threading.Event()
     server = serve(results, done)
     try:
         with chromium("--disable-quic") as driver:
+            browser = f"{driver.capabilities['browserName']} {driver.capabilities['browserVersion']}"
             driver.get(f"http://127.0.0.1:{server.server_port}/{page}")
             end = time.monotonic() + limit
             while not done.wait(5):
+                load.sample()
                 _ = driver.title  # raises when the browser has died
                 if time.monotonic() > end:
                     say("\n".join(console(driver)[-20:]))
@@ -131,46 +102,79 @@ def measure(page: str, limit: float) -> list[dict[str, Any]]:
                     say(f"  {line}")
     finally:
         server.shutdown()
-    return results
+    return results, browser
+
+
+def pages(backends: list[str], wanted: list[str], engines: list[str], n: int) -> Iterable[str]:
+    """The address of each page to open: all models on the GPU and the CPU, then the start-up."""
+    taking_part = {b: ",".join(e for e in ENGINES[b] if e.split(":")[0] in engines) for b in backends}
+    for backend in ("webgl2", "wasm"):
+        if taking_part.get(backend):
+            yield f"bench/peers.html?models={','.join(wanted)}&engines={taking_part[backend]}&n={n}"
+    if taking_part.get("startup"):
+        yield f"bench/startup.html?model=mnist_cnn&engines={taking_part['startup']}&rounds={min(n, ROUNDS)}"
+
+
+def weights(wanted: list[str]) -> dict[str, int]:
+    files = {model: BENCH / "models" / model / f"{model}_weights.buf" for model in wanted}
+    return {model: file.stat().st_size for model, file in files.items() if file.exists()}
+
+
+def save(name: str, results: list[dict[str, Any]]) -> None:
+    """Keep the results under a name, a row a line, and write BENCH.md."""
+    report.RESULTS.mkdir(exist_ok=True)
+    kept = [json.dumps(r) for r in results if "done" not in r and "progress" not in r]
+    (report.RESULTS / f"{name}.json").write_text("[\n" + ",\n".join(kept) + "\n]\n")
+    say(report.write(ROOT / "BENCH.md"))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", default="mnist_cnn,mobilenetv2,resnet50")
-    parser.add_argument("--backends", default="webgl2,wasm")
-    parser.add_argument("--engines", default="tfjs,webkeras")
+    parser.add_argument("--models", default=",".join(models.names()))
+    parser.add_argument("--backends", default=",".join(ENGINES))
+    parser.add_argument("--engines", default="tfjs,litert,ort,webkeras")
     parser.add_argument("--n", type=int, default=20)
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--limit", type=float, default=1800, metavar="SECONDS")
-    parser.add_argument("--prepare", action="store_true")
+    parser.add_argument("--limit", type=float, default=3600, metavar="SECONDS", help="for a page")
+    parser.add_argument("--save", metavar="NAME")
+    for flag in ("noisy", "prepare", "report"):
+        parser.add_argument(f"--{flag}", action="store_true")
     parser.add_argument("--read", type=Path, metavar="FILE")
     arguments = parser.parse_args()
-    if arguments.read:
-        lines = [line for line in arguments.read.read_text().splitlines() if line.startswith("{")]
-        print(table([json.loads(line) for line in lines]))
+    if arguments.report:
+        say(report.write(ROOT / "BENCH.md"))
         return
 
-    models, backends = arguments.models.split(","), arguments.backends.split(",")
-    for backend in backends:
-        if backend not in BACKENDS:
-            fail(f"there is no backend '{backend}'; there are {', '.join(BACKENDS)}")
-    wanted = arguments.engines.split(",")
-    engines = [name for backend in backends for name in BACKENDS[backend] if name.split(":")[0] in wanted]
-    if not (WEB / "webkeras.js").exists():
-        say("dist/web is not built (./build.sh): only the peers are measured")
-        engines = [name for name in engines if not name.startswith("webkeras")]
-    if not engines:
-        fail(f"nobody is left to measure: --engines {arguments.engines}, --backends {arguments.backends}")
-    lay_out(models)
-    page = f"bench/peers.html?models={','.join(models)}&engines={','.join(engines)}&n={arguments.n}"
-    if arguments.threads:
-        page += f"&threads={arguments.threads}"
-    if arguments.prepare:
-        print(f"serve {DIST.relative_to(ROOT)}/ cross-origin isolated and open {page}")
-        return
-    results = measure(page, arguments.limit)
-    (BENCH / "results.json").write_text(json.dumps(results, indent=1))
+    wanted, backends = arguments.models.split(","), arguments.backends.split(",")
+    if arguments.read:
+        lines = [line for line in arguments.read.read_text().splitlines() if line.startswith("{")]
+        results = [{"weights": weights(wanted)}, *map(json.loads, lines)]
+    else:
+        for backend in backends:
+            if backend not in ENGINES:
+                fail(f"there is no backend '{backend}'; there are {', '.join(ENGINES)}")
+        if not (WEB / "webkeras.js").exists():
+            fail("dist/web is not built; run ./build.sh first")
+        lay_out(wanted)
+        addresses = list(pages(backends, wanted, arguments.engines.split(","), arguments.n))
+        if not addresses:
+            fail(f"nobody is left to measure: --engines {arguments.engines}, --backends {arguments.backends}")
+        if arguments.prepare:
+            print(f"serve {DIST.relative_to(ROOT)}/ cross-origin isolated and open", *addresses, sep="\n")
+            return
+        load, results, browser = machine.Load(), [], ""
+        for address in addresses:
+            found, browser = measure(address, arguments.limit, load)
+            results += found
+        sizes = {file.name: file.stat().st_size for file in build_wasm.modules()}
+        told = {"browser": browser, "n": arguments.n, "load": load.told(), "modules": sizes, "noisy": arguments.noisy}
+        results += [{"machine": machine.described(**told)}, {"weights": weights(wanted)}]
+        (BENCH / "results.json").write_text(json.dumps(results, indent=1))
     print(table(results))
+    whole = not arguments.read and all(
+        getattr(arguments, key) == parser.get_default(key) for key in ("models", "backends", "engines", "n")
+    )
+    if arguments.save or whole:
+        save(arguments.save or "cpu", results)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,9 @@ def peer_of(row: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any] |
     """The TF.js row that a webkeras row is compared with: same model, same kind of backend."""
     if row["engine"] != "webkeras":
         return None
+    same = (row["model"], kind(row), row.get("threads"))
     return next((r for r in rows if r["engine"] == "tfjs" and "failed" not in r
-                 and (r["model"], kind(r)) == (row["model"], kind(row))), None)  # fmt: skip
+                 and (r["model"], kind(r), r.get("threads")) == same), None)  # fmt: skip
 
 
 def cells(row: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
@@ -55,6 +56,10 @@ def table(results: list[dict[str, Any]]) -> str:
     """Lay out what the page POSTed: ms; `x`: the ratio to TF.js; MiB of textures now, at most, after disposal."""
     lines = []
     for result in results:
+        if "startup" in result:
+            r = result["startup"]
+            told = r.get("failed") or f"{r['total']:.0f} ms (opened {r['opened']:.0f}, predicted {r['first']:.0f})"
+            lines.append(f"start-up {r['round']}: {r['engine']}:{r['backend']} {told}")
         if "environment" in result:
             e = result["environment"]
             isolated = "" if e["isolated"] else ", not cross-origin isolated"

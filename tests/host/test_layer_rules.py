@@ -58,7 +58,7 @@ def test_a_number_may_come_wrapped():
         ("Dense", {}, "config has no 'units'"),
         ("Dense", {"units": 2**25}, "'units': 33554432; expected a whole number up to"),
         ("Dense", {"units": 3, "activation": "zigzag"}, "unknown activation 'zigzag'.*custom_objects"),
-        ("Dense", {"units": 3, "lora_rank": 4}, "'lora_rank': 4; expected None"),
+        ("Dense", {"units": 3, "quantization_config": {}}, "'quantization_config': {}; expected None"),
         ("Lambda", {"name": "l", "function": "4wEAAA"}, "Lambda 'l'.*not run.*custom_objects"),
         ("ZeroPadding3D", {"padding": [1, 2]}, "'padding'.*expected 3 pairs"),
         ("STFTSpectrogram", {"mode": "angle"}, "'mode': 'angle'; expected"),

@@ -65,7 +65,7 @@ def test_layer_answers_as_keras(path: Path, name: str) -> None:
     )
     allowed = tolerance(f"{path.parent.name}-{path.stem}-{name}")
     check(answers(model, case), case, allowed)
-    if model._texts:  # what goes into the graph is not what goes into the model
+    if model.texts:  # what goes into the graph is not what goes into the model
         return
     graph = model.network.trace({i.name: x.shape for i, (_, x) in zip(model.inputs, case.inputs, strict=True)})
     if set(graph.inputs) == {i.name for i in model.inputs}:  # no states

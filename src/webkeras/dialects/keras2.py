@@ -10,6 +10,7 @@ from typing import Any
 from webkeras.dialects.reader import Reader, is_ref, without_training
 from webkeras.errors import ConfigError
 from webkeras.spec import Call, Ref, Spec
+from webkeras.text import short
 
 CONSTANT = "_CONSTANT_VALUE"
 
@@ -44,7 +45,7 @@ def _first(node: Any) -> list[Any]:
     """The first tensor of a node, however nested."""
     while not is_ref(node) and not is_constant(node):
         if not isinstance(node, list | dict) or not node:
-            raise ConfigError(f"inbound node {node!r}; expected [layer, call, tensor]")
+            raise ConfigError(f"inbound node {short(node)}; expected [layer, call, tensor]")
         node = node[sorted(node)[0]] if isinstance(node, dict) else node[0]
     found: list[Any] = node
     return found
@@ -60,7 +61,7 @@ def _tensors(node: Any) -> Any:
         return {k: _tensors(v) for k, v in node.items()}
     if isinstance(node, list):
         return [_tensors(v) for v in node]
-    raise ConfigError(f"{node!r} stands in an inbound node; expected [layer, call, tensor]")
+    raise ConfigError(f"{short(node)} stands in an inbound node; expected [layer, call, tensor]")
 
 
 def _argument(x: Any) -> Any:

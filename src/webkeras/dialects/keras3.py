@@ -13,6 +13,7 @@ from typing import Any
 from webkeras.dialects.reader import Reader, without_training
 from webkeras.errors import ConfigError
 from webkeras.spec import Call, LayerSpec, Ref, Spec, snake
+from webkeras.text import short
 
 OPERATION = "Operation"
 
@@ -36,7 +37,7 @@ class Keras3(Reader):
     def call(self, node: Any) -> Call:
         """One inbound node: what the layer was called with."""
         if not isinstance(node, dict) or not isinstance(node.get("args"), list):
-            raise ConfigError(f"inbound node {node!r}; expected args and kwargs")
+            raise ConfigError(f"inbound node {short(node)}; expected args and kwargs")
         kwargs = value(node.get("kwargs") or {})
         kwargs.pop("training", None)  # a graph of Keras 3 hands its own on, whatever stands here; images have true
         return Call([value(v) for v in node["args"]], without_training(kwargs))

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from webkeras.errors import ConfigError
-from webkeras.spec import Call, LayerSpec, Ref, Spec, flat, refs, replace
+from webkeras.spec import Call, LayerSpec, Ref, Spec, flat, replace
+from webkeras.text import short
 
 MODELS = ("Sequential", "Model", "Functional")
 
@@ -31,12 +32,12 @@ class Reader:
         if class_name == "Sequential":
             return self.sequential(config)
         if class_name not in MODELS and not is_functional(config):
-            raise ConfigError(f"model class {class_name!r}; expected {', '.join(MODELS)}")
+            raise ConfigError(f"model class {short(class_name)}; expected {', '.join(MODELS)}")
         return self.functional(class_name, config)
 
     def layer(self, row: dict[str, Any]) -> LayerSpec:
         """One layer of a model's list, without its calls."""
-        class_name, config = str(row["class_name"]).rpartition(">")[2], row["config"]
+        class_name, config = text(row["class_name"]).rpartition(">")[2], row["config"]
         name, shared = row.get("name"), row.get("shared_object_id")
         if class_name in MODELS or is_functional(config):
             nested = self.model(class_name, config)
@@ -134,7 +135,7 @@ def implied_input(first: LayerSpec) -> LayerSpec:
 def text(name: Any) -> str:
     """A name, which must be text."""
     if not isinstance(name, str):
-        raise ConfigError(f"{name!r} stands where a name was expected")
+        raise ConfigError(f"{short(name)} stands where a name was expected")
     return name
 
 
@@ -150,7 +151,7 @@ def structure(x: Any) -> Any:
     if isinstance(x, dict):
         return {k: structure(v) for k, v in x.items()}
     if not isinstance(x, list):
-        raise ConfigError(f"{x!r} stands where [layer, call, tensor] was expected")
+        raise ConfigError(f"{short(x)} stands where [layer, call, tensor] was expected")
     return structure(x[0]) if len(x) == 1 else [structure(v) for v in x]
 
 
@@ -162,11 +163,3 @@ def without_training(kwargs: dict[str, Any]) -> dict[str, Any]:
     if kwargs.get("training") not in (None, False, 0):
         raise ConfigError("a layer is called with training=True; expected a model saved for inference")
     return {k: v for k, v in kwargs.items() if k != "training" and not (v is None and k == "mask")}
-
-
-def checked(call: Call) -> Call:
-    """The call, its references well formed."""
-    for r in refs([call.args, call.kwargs]):
-        if not isinstance(r.layer, str) or type(r.call) is not int or type(r.tensor) is not int:
-            raise ConfigError(f"{r} stands where [layer, call, tensor] was expected")
-    return call

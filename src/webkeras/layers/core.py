@@ -13,6 +13,9 @@ from webkeras.layers.read import anything, boolean, one_of, optional, whole
 from webkeras.ops.einsum import labels
 from webkeras.shapes import Shape
 
+#: Saving merges a low-rank adaptation into the kernel (keras/src/layers/core/dense.py:save_own_variables).
+LORA = ("lora_rank", "lora_alpha")
+
 
 @layer("InputLayer")
 class InputLayer(Layer):
@@ -35,11 +38,10 @@ class Dense(Layer):
     """
 
     mask = "pass"
+    training = LORA
     units = key(whole, keras1="output_dim")
     activation = activation()
     use_bias = key(boolean, True, keras1="bias")
-    lora_rank = key(one_of(None), None)
-    lora_alpha = key(one_of(None), None)
     quantization_config = key(one_of(None), None)
 
     def build(self, x: Shape) -> dict[str, Shape]:
@@ -58,12 +60,11 @@ class EinsumDense(Layer):
     Source: keras/src/layers/core/einsum_dense.py
     """
 
+    training = LORA
     equation = key(str)
     output_shape = key(lambda v: tuple(v) if isinstance(v, list | tuple) else (v,))
     bias_axes = key(optional(str), None)
     activation = activation()
-    lora_rank = key(one_of(None), None)
-    lora_alpha = key(one_of(None), None)
     gptq_unpacked_column_size = key(one_of(None), None)
     quantization_config = key(one_of(None), None)
 
@@ -98,13 +99,12 @@ class Embedding(Layer):
     """
 
     mask = "use"
+    training = LORA
     input_dim = key(whole)
     output_dim = key(whole)
     mask_zero = key(boolean, False)
     input_length = key(anything, None)
     sparse = key(one_of(False), False)
-    lora_rank = key(one_of(None), None)
-    lora_alpha = key(one_of(None), None)
     quantization_config = key(one_of(None), None)
 
     def build(self, x: Shape) -> dict[str, Shape]:

@@ -16,6 +16,7 @@ from webkeras.layers.convolution import Window
 from webkeras.layers.layout import channels_last
 from webkeras.layers.read import boolean, whole
 from webkeras.shapes import Shape, axis
+from webkeras.version import Version
 
 MODES = ("sum", "mul", "concat", "ave", "cos", "dot", "max")
 EPSILON = 1e-7  # of the backend, in files of Keras 1
@@ -165,15 +166,19 @@ class ParametricSoftplus(Shaped):
 
 @layer("SReLU")
 class SReLU(Shaped):
-    """x between t_left and t_left + |t_right|, with slopes a_left below and a_right above."""
+    """x between t_left and t_left + |t_right|, with slopes a_left below and a_right above.
+
+    Theano bounds the left part from above as well, which shows where a_left is negative.
+    """
 
     names = ("t_left", "a_left", "t_right", "a_right")
 
     def call(self, x: Any) -> Any:
         right = ops.add(self.t_left, ops.absolute(self.t_right))
         d = ops.subtract(x, self.t_left)
-        middle = ops.minimum(relu(d), ops.subtract(right, self.t_left))
-        low = ops.multiply(self.a_left, ops.minimum(d, 0.0))
+        span, low = ops.subtract(right, self.t_left), ops.multiply(self.a_left, ops.minimum(d, 0.0))
+        low = ops.minimum(low, span) if Version(self.dialect).theano else low
+        middle = ops.minimum(relu(d), span)
         high = ops.multiply(relu(ops.subtract(x, right)), self.a_right)
         return ops.add(ops.add(ops.add(self.t_left, middle), low), high)
 

@@ -11,6 +11,7 @@ from webkeras.layers.base import Layer, key, layer, make
 from webkeras.layers.read import anything, boolean, one_of, whole
 from webkeras.shapes import Shape
 from webkeras.shapes import axes as positive
+from webkeras.version import Version
 
 
 def along(weight: Any, axes: tuple[int, ...], ndim: int) -> Any:
@@ -45,7 +46,7 @@ class BatchNormalization(Layer):
     def call(self, x: Any) -> Any:
         if self.mode:
             return self.normalized(x)
-        scale = ops.rsqrt(self.moving_variance + self.epsilon)
+        scale = self.inverse(self.moving_variance)
         if self.scale:
             scale = scale * self.gamma
         shift = -(self.moving_mean * scale)
@@ -53,6 +54,13 @@ class BatchNormalization(Layer):
             shift = shift + self.beta
         axes, ndim = positive(self.axis, len(x.shape)), len(x.shape)
         return x * along(scale, axes, ndim) + along(shift, axes, ndim)
+
+    def inverse(self, variance: Any) -> Any:
+        """1 / deviation; epsilon joins the variance, but on Theano, until Keras 1.1, it joined the deviation."""
+        version = Version(self.dialect)
+        if version.theano and version.number < (1, 1):
+            return ops.divide(1.0, ops.add(ops.sqrt(variance), self.epsilon))
+        return ops.rsqrt(ops.add(variance, self.epsilon))
 
     def normalized(self, x: Any) -> Any:
         """Keras 1's modes 1 and 2: with the mean and variance of what is at hand.
@@ -63,9 +71,12 @@ class BatchNormalization(Layer):
         axes = positive(self.axis, ndim)
         over = (ndim - 1,) if self.mode == 1 else tuple(i for i in range(ndim) if i not in axes)
         d = ops.subtract(x, ops.mean(x, axes=over))
-        std = ops.sqrt(ops.add(ops.mean(ops.multiply(d, d), axes=over), self.epsilon))
-        y = ops.divide(d, ops.add(std, self.epsilon) if self.mode == 1 else std)
-        axes = (ndim - 1,) if self.mode == 1 else axes
+        variance = ops.mean(ops.multiply(d, d), axes=over)
+        if self.mode == 1:
+            axes, std = (ndim - 1,), ops.sqrt(ops.add(variance, self.epsilon))
+            y = ops.divide(d, ops.add(std, self.epsilon))
+        else:
+            y = ops.multiply(d, self.inverse(variance))
         return y * along(self.gamma, axes, ndim) + along(self.beta, axes, ndim)
 
 

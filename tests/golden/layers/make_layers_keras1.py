@@ -1,6 +1,7 @@
-"""Make the golden files of Keras 1:  python make_layers_keras1.py [CLASS...]   with Keras 1.2.2 on TensorFlow 1.4.1, again on Theano 1.0.5
+"""Make the golden files of Keras 1:  python make_layers_keras1.py [CLASS...]   with Keras 1.2.2 on TensorFlow 1.4.1, again on Theano 1.0.5,
+and with Keras 1.1.0 and 1.0.7 on Theano, for what changed since
 
-Writes keras1.2.2/<Class>.npz beside itself, or keras1.2.2-theano/ with KERAS_BACKEND=theano (layout: golden_file.py). Weights stand as in
+Writes keras1.2.2/<Class>.npz beside itself, or keras<version>-theano/ with KERAS_BACKEND=theano (layout: golden_file.py). Weights stand as in
 the HDF5 file that Keras writes: its layers, its names, its order. A row of a table is a name and a function that gives a model.
 On Theano only what differs there is made: convolutions, whose kernels Theano turns around, with dim_ordering th and tf.
 """
@@ -25,8 +26,20 @@ from keras import backend as K
 from keras.models import Model, Sequential
 from weights import uniform
 
-THEANO = K.backend() == "theano"
+THEANO = K._BACKEND == "theano"
+OLD = keras.__version__ < "1.2"
 N = 3
+
+
+def absent(*args, **kwargs):
+    raise NotImplementedError("not in this version")
+
+
+for _name in ("Bidirectional", "AtrousConvolution1D", "AtrousConvolution2D", "SeparableConvolution2D", "Deconvolution2D", "Cropping1D", "Cropping2D", "Cropping3D", "LocallyConnected1D",
+              "LocallyConnected2D", "ConvLSTM2D", "SpatialDropout1D", "TimeDistributed") + tuple(
+              "Global{}Pooling{}D".format(p, r) for p in ("Max", "Average") for r in (1, 2, 3)):
+    if not hasattr(L, _name):
+        setattr(L, _name, absent)
 TH = {"dim_ordering": "th"}
 
 
@@ -201,7 +214,8 @@ def others():
     return {
         "Highway": {"plain": one(L.Highway, (4,)), "tanh": one(L.Highway, (4,), activation="tanh"), "no_bias": one(L.Highway, (4,), bias=False)},
         "MaxoutDense": {"plain": one(L.MaxoutDense, (4,), 3), "two": one(L.MaxoutDense, (5,), 2, nb_feature=2, bias=False)},
-        "TimeDistributedDense": {"plain": one(L.TimeDistributedDense, (5, 4), 3), "softmax": one(L.TimeDistributedDense, (5, 4), 3, activation="softmax", bias=False)},
+        # without a bias, 1.1 loses its kernel
+        "TimeDistributedDense": {"plain": one(L.TimeDistributedDense, (5, 4), 3), "softmax": one(L.TimeDistributedDense, (5, 4), 3, activation="softmax", bias=OLD)},
         "TimeDistributed": {"dense": one(lambda **k: D(L.Dense(3), **k), (5, 4)), "conv": one(lambda **k: D(L.Convolution2D(2, 3, 3), **k), (3, 5, 6, 2)),
                             "masked": masked(lambda: D(L.Dense(3)), lambda: L.LSTM(2, return_sequences=True))},
         "Advanced": {"leaky": one(L.LeakyReLU, (5,), alpha=0.2), "elu": one(L.ELU, (5,), alpha=0.7), "thresholded": one(L.ThresholdedReLU, (5,), theta=0.3),
@@ -233,7 +247,10 @@ TABLES = {
 }
 TABLES.update({name: lambda name=name: padded(name, TH) for name in ("ZeroPadding", "Cropping", "UpSampling")})
 TABLES.update({name: lambda rows=rows: rows for name, rows in others().items()})
-if THEANO:
+if OLD:
+    TABLES = {k: TABLES[k] for k in ("Dense", "Convolution1D", "Convolution2D", "SimpleRNN", "LSTM", "GRU", "Bidirectional", "Merge", "BatchNormalization", "Highway", "MaxoutDense", "Models",
+                                     "TimeDistributedDense", "TimeDistributed", "Advanced", "Embedding", "Core")}
+elif THEANO:
     TABLES = {k: TABLES[k] for k in ("Convolution1D", "Convolution2D", "Convolution3D", "AtrousConvolution2D", "Deconvolution2D", "ConvLSTM2D", "LocallyConnected", "MaxPooling", "AveragePooling")}
 else:
     TABLES["SeparableConvolution2D"] = lambda: conv2d(L.SeparableConvolution2D, depth_multiplier=2)
@@ -291,7 +308,8 @@ def make_case(class_name, row, build):
     else:
         x = inputs(model, name)
         y = predict(model, x)
-    assert all(np.isfinite(a).all() for a in y), name
+    assert all(a.size and np.isfinite(a).all() for a in y), name
+    assert all((a > 0).all() for _, w, a in stored(model) if "running_std" in w), "1.0 mixes up the weights of nested models"
     return golden_file.Case(row, json.loads(model.to_json()), stored(model), list(zip(model.input_names, x)), [("{}".format(i), a) for i, a in enumerate(y)], notes)
 
 
@@ -305,6 +323,8 @@ def main():
                 cases.append(make_case(class_name, row, build))
             except Exception as e:
                 print("{} {}: Keras does not do it: {}: {}".format(class_name, row, type(e).__name__, str(e).strip().split("\n")[0][:150]))
+        if not cases:
+            continue
         golden_file.write(folder / (class_name + ".npz"), keras.__version__, cases)
         print(class_name, len(cases), "cases", flush=True)
 

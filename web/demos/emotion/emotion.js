@@ -1,24 +1,10 @@
 // emotion.js - picture in, seven bars out.
+import { $, Machine, bars, demo, filesOf, latest, picture as opened, pictures } from "../shared.js";
+
 const LABELS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"];
 const SIZE = 64; // what the network looks at
-const $ = (id) => document.getElementById(id);
-const canvas = $("face"), shown = canvas.getContext("2d"), models = {};
+const canvas = $("face"), shown = canvas.getContext("2d"), machine = new Machine(filesOf("fer"), () => look());
 let picture = null, view = { x: 0, y: 0, w: 1, h: 1 }; // the part of the picture that fills the canvas
-
-function model(backend) {
-  models[backend] ??= (() => {
-    const m = new WebKeras.Model({ backend, filepaths: {
-      model: "../../models/fer/fer.json", weights: "../../models/fer/fer_weights.buf", metadata: "../../models/fer/fer_metadata.json" } });
-    m.addEventListener("loadingprogress", ({ progress }) => {
-      const bar = document.querySelector(".loading");
-      bar.setAttribute("aria-valuenow", progress);
-      bar.firstElementChild.style.width = `${progress}%`;
-      bar.style.visibility = progress < 100 ? "visible" : "hidden";
-    });
-    return m;
-  })();
-  return models[backend];
-}
 
 function draw() {
   shown.fillStyle = "#777";
@@ -36,40 +22,13 @@ function pixels() {
     ((0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2]) / 255 - 0.5) * 2);
 }
 
-function bars(scores) {
-  const best = Math.max(...scores);
-  $("bars").replaceChildren(...LABELS.flatMap((label, i) => {
-    const [dt, bar, dd, fill] = ["dt", "dd", "dd", "i"].map((tag) => document.createElement(tag));
-    dt.textContent = label;
-    dt.className = scores[i] === best && best > 0 ? "first" : "";
-    bar.className = "bar";
-    fill.style.width = `${100 * scores[i]}%`;
-    bar.append(fill);
-    dd.textContent = `${(100 * scores[i]).toFixed(scores[i] > 0.995 || scores[i] < 0.0005 ? 0 : 1)} %`;
-    return [dt, bar, dd];
-  }));
-}
+const named = (scores) => Object.fromEntries(LABELS.map((label, i) => [label, scores[i]]));
 
-async function ask(backend) {
-  const m = model(backend);
-  await m.ready();
-  const began = performance.now(), out = await m.predict({ input: pixels() });
-  return { scores: out.output, ms: performance.now() - began };
-}
-
-async function look() {
-  const backend = $("backend").value, status = $("status");
+const look = latest(machine, async () => {
   draw();
-  try {
-    const { scores, ms } = await ask(backend);
-    bars(scores);
-    status.className = "status";
-    status.textContent = `Answered in ${ms.toFixed(1)} ms on ${backend}.`;
-  } catch (e) {
-    status.className = "status error";
-    status.textContent = e.message;
-  }
-}
+  const { output } = await machine.ask({ input: pixels() });
+  bars($("bars"), named(output));
+});
 
 function frame(image) { // the largest square in the middle
   const side = Math.min(image.width, image.height);
@@ -77,19 +36,8 @@ function frame(image) { // the largest square in the middle
   view = { x: (image.width - side) / 2, y: (image.height - side) / 2, w: side, h: side };
 }
 
-async function open(file) {
-  try {
-    frame(await createImageBitmap(file));
-    await look();
-  } catch {
-    $("status").className = "status error";
-    $("status").textContent = `${file.name ?? "This"} is not a picture this browser can read; choose a JPEG, PNG or WebP.`;
-  }
-}
-
 async function astronaut() {
-  const image = await createImageBitmap(await (await fetch("astronaut.png")).blob());
-  picture = image;
+  const image = (picture = await opened("astronaut.png"));
   view = { x: 0, y: 0, w: image.width, h: image.height }; // the whole crop, as the model was fed in Python
   await look();
 }
@@ -115,25 +63,12 @@ canvas.addEventListener("keydown", (e) => {
   e.preventDefault();
   look();
 });
-for (const type of ["dragover", "dragleave", "drop"])
-  addEventListener(type, (e) => {
-    e.preventDefault();
-    canvas.classList.toggle("over", type === "dragover");
-    if (type === "drop" && e.dataTransfer.files[0]) open(e.dataTransfer.files[0]);
-  });
-$("file").addEventListener("change", (e) => e.target.files[0] && open(e.target.files[0]));
+pictures(machine, $("file"), canvas, (image) => { frame(image); return look(); });
 $("again").addEventListener("click", astronaut);
-$("backend").addEventListener("change", look);
-bars(new Float32Array(LABELS.length));
+bars($("bars"), named(new Float32Array(LABELS.length)));
 
-// What `./build.sh demo` prints: the astronaut's face on every backend.
-globalThis.webkerasDemo = astronaut().then(async () => {
-  const answers = {}, ms = {};
-  for (const backend of ["webgl2", "reference"]) {
-    await ask(backend); // the first prediction also prepares
-    const { scores, ms: took } = await ask(backend);
-    answers[backend] = Object.fromEntries(LABELS.map((label, i) => [label, scores[i]]));
-    ms[backend] = took;
-  }
-  return { answers, ms };
+const ready = astronaut();
+demo(machine, async (model) => {
+  await ready;
+  return named((await model.predict({ input: pixels() })).output);
 });

@@ -58,7 +58,7 @@ $("fetch").addEventListener("submit", async (e) => {
 });
 $("own").addEventListener("change", (e) => {
   const files = {};
-  for (const file of e.target.files) files[/metadata/.test(file.name) ? "metadata" : file.name.endsWith(".buf") ? "weights" : "model"] = URL.createObjectURL(file);
+  for (const file of e.target.files) files[/metadata/.test(file.name) ? "metadata" : file.name.endsWith(".buf") ? "weights" : "model"] = file;
   kind = KINDS[$("kind").value];
   Object.assign(machine, { filepaths: files, models: {} });
   look(shown);

@@ -1,7 +1,7 @@
 // safe.js - a picture in, five bars and one word out.
 import { $, Machine, bars, demo, element, filesOf, latest, picture, pictures, pixels } from "../shared.js";
 
-const LABELS = ["drawing", "hentai", "neutral", "porn", "suggestive"], UNSAFE = [1, 3, 4], SIZE = 224;
+const LABELS = ["drawing", "explicit drawing", "neutral", "explicit photo", "suggestive"], UNSAFE = [1, 3, 4], SIZE = 224;
 const machine = new Machine(filesOf("nsfw_mobilenet_v2"), () => look(shown));
 const canvas = $("shown");
 let shown = null;

@@ -11,13 +11,15 @@ from webkeras.backends.webgl2.layout import Tile, lanes
 from webkeras.backends.webgl2.recurrent import recurrent, scan
 from webkeras.backends.webgl2.winograd import pays, winograd
 from webkeras.errors import BackendError
-from webkeras.graph import Node, Value
+from webkeras.graph import OPS, Node, Value
 from webkeras.shapes import Shape, size
 
 EPILOGUES = frozenset({"conv", "conv_transpose", "matmul", "pool", "reduce", "resize"})
 NATIVE = frozenset({"softmax", "log_softmax", "resize", "simple_rnn", "lstm", "gru"})
 WIDEST = 7  # kernels wider than this are not unrolled
 ENOUGH = 4096  # fragments that keep a GPU busy
+LONG = 512  # texels that one fragment sums up without a pause
+MANY = 1_000_000  # fetches of a softmax in one draw
 
 
 def draw(
@@ -214,6 +216,12 @@ def reduce(planner: Any, node: Node) -> None:
     rows_reduced = [i for i in range(rank - 2) if i in axes]
     if rows_reduced and rows_reduced != list(range(rows_reduced[0], rank - 2)):
         return _reduce_turned(planner, node)
+    within = tuple(i for i in axes if i >= rank - 2)
+    if rows_reduced and within and size(x.shape[i] for i in axes) > LONG:  # rows side by side first, then one another
+        inner = ops.reduce(x, fn=node.attrs["fn"], axes=within)
+        rest = Node("reduce", (inner, *node.inputs[1:]), {**node.attrs, "axes": tuple(rows_reduced)}, node.layer)
+        rest.outs = node.outs
+        return reduce(planner, rest)
     layout, lies = planner.tile(node.out), planner.tile(x)
     start, function = REDUCERS[node.attrs["fn"]]
     defines: dict[str, str | int] = {"START": start, "REDUCE(a, b)": function}
@@ -255,7 +263,7 @@ def _alias(planner: Any, node: Node, y: Value) -> None:
 
 
 def softmax(planner: Any, node: Node) -> None:
-    """Along the channels in one draw; along other axes by transposing."""
+    """Along the channels in one draw, by its parts where they are many; along other axes by transposing."""
     x, axes = node.inputs[0], node.attrs["axes"]
     if axes != (x.ndim - 1,):
         kept = [i for i in range(x.ndim) if i not in axes]
@@ -265,6 +273,8 @@ def softmax(planner: Any, node: Node) -> None:
         y = ops.reshape(getattr(ops, node.op)(flat, axes=(1,)), shape=turned.shape)
         return _alias(planner, node, ops.transpose(y, perm=tuple(perm.index(i) for i in range(x.ndim))))
     layout = planner.tile(node.out)
+    if layout.rows * layout.w * layout.c4**2 > MANY:  # each texel of the result walks its whole pixel
+        return _alias(planner, node, OPS[node.op].reference(x, axes=axes))
     params = {"x_tile": layout.param, "in_c": layout.c, "out_c4": layout.c4}
     defines: dict[str, str | int] = {"LOG": 1} if node.op == "log_softmax" else {}
     draw(planner, "softmax.glsl", node, layout, {"x_": planner.get(x)}, params, defines)

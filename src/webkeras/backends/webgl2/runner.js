@@ -88,7 +88,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     // Everything that need not wait: programs begin to compile, textures and weights go up. The buffers are kept, for a
     // context may be lost.
     begin(plan, buffers) {
-      const exe = { plan, buffers, turn: 0, queue: Promise.resolve(), chunk: 64 };
+      const exe = { plan, buffers, turn: 0, queue: Promise.resolve(), chunk: 16 };
       this.make(exe);
       this.live.add(exe);
       return exe;

@@ -1,0 +1,109 @@
+// tests.js - the layer goldens of tests/golden/layers (laid beside this page by ./build.sh demo), run here.
+import WebKeras from "../../webkeras.mjs";
+import { $, Machine, element } from "../shared.js";
+
+const machine = new Machine(null);
+const files = fetch("goldens.json").then((r) => r.json()); // [{keras, family, cases: [{name, config, weights, inputs, outputs}], offset}]
+const numbers = fetch("goldens.bin").then((r) => r.arrayBuffer());
+// Relative to the largest number of an output; GPUs and the order of sums differ in the last bits.
+const ALLOWED = { webgl2: 2e-4, wasm: 1e-4, reference: 1e-4 };
+
+const size = (shape) => shape.reduce((a, b) => a * b, 1);
+
+// A case with its numbers: each list item ends in its shape, and the numbers of all follow one another.
+function unpacked(c, values) {
+  let at = c.offset;
+  const take = (item) => {
+    const shape = item.at(-1), data = values.subarray(at, (at += size(shape)));
+    return { names: item.slice(0, -1), shape, data };
+  };
+  return { weights: c.weights.map(take), inputs: c.inputs.map(take), outputs: c.outputs.map(take) };
+}
+
+function blobs(config, weights) {
+  let offset = 0;
+  const metadata = weights.map(({ names: [layer_name, weight_name], shape }) => {
+    const entry = { layer_name, weight_name, offset, length: size(shape), shape, type: "float32" };
+    offset += 4 * entry.length;
+    return entry;
+  });
+  const json = (x) => new Blob([JSON.stringify(x)]);
+  return { model: json(config), ...(weights.length ? { weights: new Blob(weights.map((w) => w.data)), metadata: json(metadata) } : {}) };
+}
+
+async function run(c, values, backend) {
+  const { weights, inputs, outputs } = unpacked(c, values), model = new WebKeras.Model({ filepaths: blobs(c.config, weights), backend });
+  try {
+    await model.ready();
+    const feeds = Object.fromEntries(model.inputs.map((info, i) => [info.name, { data: inputs[i].data.slice(), shape: inputs[i].shape }]));
+    const out = await model.predict(feeds);
+    let error = 0;
+    model.outputs.forEach((info, i) => {
+      const want = outputs[i].data, got = out[info.name], scale = Math.max(1e-3, ...want.map(Math.abs));
+      if (got.length !== want.length) throw new Error(`${c.name}: ${got.length} numbers, expected ${want.length}`);
+      got.forEach((v, k) => { error = Math.max(error, Number.isNaN(v) !== Number.isNaN(want[k]) ? Infinity : Math.abs(v - want[k]) / scale || 0); });
+    });
+    return { error, ms: model.stats.predict };
+  } finally {
+    await model.dispose();
+  }
+}
+
+async function family({ family, cases }, values, backend) {
+  const row = { cases: cases.length, right: 0, error: 0, ms: 0, wrong: "" };
+  for (const c of cases) {
+    try {
+      const { error, ms } = await run(c, values, backend);
+      row.error = Math.max(row.error, error);
+      row.ms += ms / cases.length;
+      if (error <= ALLOWED[backend]) row.right++;
+      else row.wrong ||= `${c.name}: off by ${error.toExponential(1)}`;
+    } catch (e) {
+      row.wrong ||= `${c.name}: ${e.message}`;
+    }
+  }
+  const cells = [family, row.cases, row.right, row.error.toExponential(1), row.ms.toFixed(1), row.wrong];
+  $("rows").append(element("tr", {}, ...cells.map((text, i) => element("td", { textContent: text, className: i && i < 5 ? "number" : "" }))));
+  return row;
+}
+
+/** {cases, right, table} of what was chosen. */
+async function all() {
+  const values = new Float32Array(await numbers), backend = machine.choice.value, lines = [];
+  const chosen = (await files).filter((f) => f.keras === $("keras").value && (!$("family").value || f.family === $("family").value));
+  const sum = { cases: 0, right: 0 };
+  $("rows").replaceChildren();
+  for (const f of chosen) {
+    const row = await family(f, values, backend);
+    sum.cases += row.cases;
+    sum.right += row.right;
+    lines.push(`${f.family}: ${row.right}/${row.cases}, error ${row.error.toExponential(1)}${row.wrong && `, ${row.wrong}`}`);
+    $("summary").textContent = `${sum.right} of ${sum.cases} right so far, on ${backend}.`;
+  }
+  $("summary").textContent = `${sum.right} of ${sum.cases} cases right on ${backend}.`;
+  return { ...sum, table: [`webkeras ${WebKeras.version}, ${$("keras").value}, ${backend}, ${navigator.userAgent}`, ...lines].join("\n") };
+}
+
+let table = "";
+$("go").addEventListener("click", async () => {
+  $("go").disabled = true;
+  try {
+    ({ table } = await all());
+    $("copy").disabled = false;
+  } catch (e) {
+    machine.fail(e);
+  }
+  $("go").disabled = false;
+});
+$("copy").addEventListener("click", () => navigator.clipboard.writeText(table));
+$("keras").addEventListener("change", fill);
+async function fill() {
+  const here = (await files).filter((f) => f.keras === $("keras").value).map((f) => f.family);
+  $("family").replaceChildren(element("option", { value: "", textContent: "all" }), ...here.map((f) => element("option", { textContent: f })));
+}
+files.then((found) => {
+  for (const keras of new Set(found.map((f) => f.keras))) $("keras").append(element("option", { textContent: keras }));
+  $("keras").value = "keras2.15.0";
+  return fill();
+}).catch(() => machine.fail(new Error("The goldens are not here; ./build.sh demo lays them beside this page.")));
+machine.offered.then(() => machine.say("Ready."));

@@ -1,0 +1,103 @@
+// Types of webkeras.mjs; with the plain script the same names are in the global WebKeras.
+
+export type Backend = "webgl2" | "wasm" | "reference";
+export type Numbers = Float32Array | ArrayLike<number> | NestedNumbers;
+export interface NestedNumbers extends Array<number | NestedNumbers> {}
+/** Flat numbers, and their shape where the model leaves a dimension open (with or without the batch axis). */
+export interface Shaped {
+  data: Numbers;
+  shape?: readonly number[];
+}
+export type Inputs = Record<string, Numbers | Shaped>;
+/** Flat, in C order; the shape has the batch axis. */
+export type Output = Float32Array & { shape: number[] };
+
+export interface Options {
+  /** URLs relative to the page, or files the visitor chose. `model` alone for .keras and .h5. */
+  filepaths: { model: string | URL | Blob; weights?: string | URL | Blob; metadata?: string | URL | Blob };
+  /** false: the CPU. Default true. */
+  gpu?: boolean;
+  /** Default "auto": the first of webgl2, wasm and reference that works here. */
+  backend?: Backend | "auto";
+  /** Sent with every request for the model's files; those are then not kept in the Cache API. */
+  headers?: Record<string, string>;
+  /** Run in a Web Worker. Default true. */
+  worker?: boolean;
+  /** Where pyodide/, engine.mjs and the rest lie. Default: where the script came from. */
+  base?: string | URL;
+}
+
+export interface TensorInfo {
+  name: string;
+  shape: (number | null)[] | null;
+  dtype: string;
+}
+
+export interface LayerInfo {
+  name: string;
+  class: string;
+  /** Of the output; null where an input of the model is open. */
+  shape: (number | null)[] | null;
+  inbound: string[];
+  outbound: string[];
+}
+
+/** Milliseconds, where nothing else is said. */
+export interface Stats {
+  boot: number;
+  /** Whether Pyodide came from the memory snapshot. */
+  snapshot: boolean;
+  files: Record<string, { bytes: number; cached: boolean; ms: number }>;
+  load: number;
+  init: number;
+  ready: number;
+  trace?: number;
+  prepare?: number;
+  /** The last prediction: in the backend, and with the way there and back. */
+  predict?: number;
+  call?: number;
+  /** How many textures all models on the GPU hold. */
+  textures?: number;
+}
+
+export interface ProgressEvent extends Event {
+  /** 0 to 100. */
+  progress: number;
+}
+
+export interface ModelEvents {
+  loadingprogress: ProgressEvent;
+  initprogress: ProgressEvent;
+  predictprogress: ProgressEvent;
+  contextlost: Event;
+  contextrestored: Event;
+}
+
+export class Model extends EventTarget {
+  constructor(options: Options);
+  /** Resolves when the model can predict; rejects with the reason, always. */
+  ready(): Promise<void>;
+  getLoadingProgress(): number;
+  /** Known once ready. */
+  readonly name: string;
+  readonly kerasVersion: string;
+  readonly inputs: TensorInfo[];
+  readonly outputs: TensorInfo[];
+  readonly layers: LayerInfo[];
+  readonly backend: Backend;
+  readonly stats: Stats;
+  /** By output name; also under `output` where there is one output only. Calls are answered one after another. */
+  predict(inputs: Inputs, options?: { layers?: readonly string[] }): Promise<Record<string, Output>>;
+  profile(inputs: Inputs): Promise<{ layer: string; op: string; ms: number }[]>;
+  explain(): Promise<string>;
+  resetStates(): Promise<void>;
+  dispose(): Promise<void>;
+  addEventListener<K extends keyof ModelEvents>(type: K, listener: (event: ModelEvents[K]) => void): void;
+}
+
+/** Every backend: "" where it works here, else why not. */
+export function backends(options?: { base?: string | URL; worker?: boolean }): Promise<Record<Backend, string>>;
+export const version: string;
+
+declare const WebKeras: { Model: typeof Model; backends: typeof backends; version: string; base: string };
+export default WebKeras;
