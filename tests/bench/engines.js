@@ -86,7 +86,6 @@ async function measureOrt({ model, threads, io }) {
 }
 
 async function measureWebkeras({ model, backend, threads, worker = false, io }) {
-  if (threads) globalThis.webkerasThreads = threads;
   // It takes as many threads as there are cores: say how many there are.
   if (threads) Object.defineProperty(navigator, "hardwareConcurrency", { value: threads });
   const base = here("../web/");
