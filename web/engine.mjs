@@ -82,10 +82,11 @@ export class Engine {
     return { ...described, stats: { ...described.stats, ...stats } };
   }
 
-  // "auto" and "cpu" made a backend's name. The reference works with numpy, which is fetched only then.
+  // "auto" and "cpu" made a backend's name; several that work stay "auto", and Python measures. The reference works with numpy, which is fetched only then.
   async chosen(backend) {
-    const why = JSON.parse(this.page.offered()), best = { auto: ["webgl2", "wasm"], cpu: ["wasm"] }[backend];
-    const name = best ? (best.find((n) => !why[n]) ?? "reference") : backend;
+    const why = JSON.parse(this.page.offered()), quick = { auto: ["webgl2", "wasm"], cpu: ["wasm"] }[backend];
+    const works = quick?.filter((n) => !why[n]);
+    const name = !quick ? backend : works.length > 1 ? "auto" : works[0] ?? "reference";
     if (name === "reference") await this.python.loadPackage("numpy", { messageCallback() {} });
     return name;
   }
