@@ -75,14 +75,15 @@ export class Engine {
       throw e;
     }
     this.models.set(id, handle);
-    if (chosen === "webgl2") this.watchContext(id);
     this.tell(id, { type: "initprogress", progress: 100 });
     const described = JSON.parse(this.page.describe(handle)), now = performance.now();
+    if (["webgl2", "auto"].includes(described.backend)) this.watchContext(id);
     const stats = { boot: this.bootMs, snapshot: this.snapshot, files: about, load: loaded - began, init: now - loaded, ready: now - began };
     return { ...described, stats: { ...described.stats, ...stats } };
   }
 
-  // "auto" and "cpu" made a backend's name; several that work stay "auto", and Python measures. The reference works with numpy, which is fetched only then.
+  // "auto" and "cpu" made a backend's name; where several work it stays "auto", and Python measures. The reference
+  // works with numpy, which is fetched only then.
   async chosen(backend) {
     const why = JSON.parse(this.page.offered()), quick = { auto: ["webgl2", "wasm"], cpu: ["wasm"] }[backend];
     const works = quick?.filter((n) => !why[n]);
