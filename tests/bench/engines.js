@@ -41,7 +41,8 @@ async function measureTfjs({ model, backend, threads, io }) {
     stats: () => ({
       tensors: tf.memory().numTensors,
       own_bytes: tf.memory().numBytesInGPUAllocated,
-      threads: backend === "wasm" ? tf.wasm.getThreadsCount() : undefined,
+      threads,
+      own_threads: backend === "wasm" ? tf.wasm.getThreadsCount() : undefined, // what it says it has
     }),
     dispose: () => net.dispose(),
   };
