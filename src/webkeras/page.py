@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
+import types
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 from webkeras import files
@@ -61,8 +63,44 @@ async def warm(model: Model) -> None:
         await model.prepare_async(shapes)
 
 
-async def predict(model: Model, inputs: Any, layers: Any) -> Any:
-    """inputs {name: {data: Float32Array, shape?: [numbers]}} -> {outputs: {name: {data, shape}}, own: names, stats}."""
+def predict(model: Model, inputs: Any, layers: Any) -> Any:
+    """inputs {name: {data: Float32Array, shape?: [numbers]}} -> {outputs: {name: {data, shape}}, own: names, stats}.
+
+    The result itself where nothing has to be waited for (a task of the event loop costs more than a small model's
+    run), else something to await.
+    """
+    return at_once(_predict(model, inputs, layers))
+
+
+def at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """The coroutine's result if it comes without waiting; else the rest of it, to await."""
+    try:
+        waiting = coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    return _awaited(coroutine, waiting)
+
+
+async def _awaited(coroutine: Coroutine[Any, Any, Any], waiting: Any) -> Any:
+    return await _rest(coroutine, waiting)
+
+
+@types.coroutine
+def _rest(coroutine: Coroutine[Any, Any, Any], waiting: Any) -> Generator[Any, Any, Any]:
+    """A coroutine that has begun and waits for `waiting`, carried on."""
+    while True:
+        go_on: Callable[[Any], Any] = coroutine.send
+        try:
+            came = yield waiting
+        except BaseException as e:
+            go_on, came = coroutine.throw, e
+        try:
+            waiting = go_on(came)
+        except StopIteration as done:
+            return done.value
+
+
+async def _predict(model: Model, inputs: Any, layers: Any) -> Any:
     from js import Float32Array, Object
     from pyodide.ffi import to_js
 

@@ -22,6 +22,7 @@ globalThis.webkerasWasm = (() => {
 
   // The better of the modules that this browser takes.
   function open(relaxed, plain, threads) {
+    threads = Math.min(threads, globalThis.webkerasThreads ?? threads); // a page may ask for fewer
     const shared = threads > 1 && Boolean(globalThis.crossOriginIsolated);
     for (const [name, bytes] of [["relaxed", relaxed], ["plain", plain]]) {
       const mine = shared ? bytes : unshared(bytes);
