@@ -16,7 +16,7 @@ export class Engine {
     const began = performance.now(), indexURL = new URL("pyodide/", this.base).href;
     const [{ loadPyodide }, snapshot] = await Promise.all([
       import(new URL("pyodide.mjs", indexURL)),
-      fetch(new URL("snapshot.bin", indexURL)).then((r) => (r.ok ? r.arrayBuffer() : null), () => null),
+      fetch(new URL("snapshot.bin", indexURL)).then(unpacked).catch(() => null),
       import(new URL("runner.js", this.base)),
       import(new URL("machine.js", this.base)),
     ]);
@@ -153,6 +153,10 @@ export class Engine {
     }
   }
 }
+
+// The snapshot lies gzipped, whatever the server does with it on its way.
+const unpacked = (r) =>
+  r.ok ? new Response(r.body.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer() : null;
 
 // A Python error as a JavaScript one: the last line of its traceback is our sentence, its class the name.
 function plain(e) {
