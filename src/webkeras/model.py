@@ -244,6 +244,7 @@ class Model:
     def _keep(self, key: tuple[Any, ...], graph: Any, executable: Executable, start: float) -> None:
         """Keep what was prepared; of many shapes only the last few, so that memory stays bounded."""
         self.stats["prepare"] = (time.perf_counter() - start) * 1000
+        self.stats |= {f"measured {name}": ms for name, ms in getattr(self.backend, "measured", {}).items()}
         if len(self._prepared) >= KEPT:
             self._prepared.pop(next(iter(self._prepared))).executable.free()
         self._prepared[key] = Prepared(graph, executable, {k: v.shape for k, v in graph.outputs.items()})

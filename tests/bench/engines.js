@@ -41,7 +41,8 @@ async function measureTfjs({ model, backend, threads, io }) {
     stats: () => ({
       tensors: tf.memory().numTensors,
       own_bytes: tf.memory().numBytesInGPUAllocated,
-      threads: backend === "wasm" ? tf.wasm.getThreadsCount() : undefined,
+      threads,
+      own_threads: backend === "wasm" ? tf.wasm.getThreadsCount() : undefined, // what it says it has
     }),
     dispose: () => net.dispose(),
   };
@@ -86,8 +87,12 @@ async function measureOrt({ model, threads, io }) {
 }
 
 async function measureWebkeras({ model, backend, threads, worker = false, io }) {
+<<<<<<< HEAD
   // It takes as many threads as there are cores: say how many there are.
   if (threads) Object.defineProperty(navigator, "hardwareConcurrency", { value: threads });
+=======
+  if (threads) globalThis.webkerasThreads = threads;
+>>>>>>> main
   const base = here("../web/");
   await script(`${base}webkeras.js`);
   const loaded = performance.now();

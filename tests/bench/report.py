@@ -64,7 +64,9 @@ def load() -> list[Machine]:
 
 
 def table(head: list[str], body: Iterable[list[str]]) -> str:
-    lines = [head, ["---" if i == 0 else "---:" for i in range(len(head))], *body]
+    """Figures to the right, words to the left."""
+    words = {"model", "engine", "verdict", "parts"}
+    lines = [head, ["---" if name in words else "---:" for name in head], *body]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
@@ -79,7 +81,7 @@ class Report:
 
     def judge(self, key: str, value: float, target: float) -> tuple[str, str]:
         """(the share beside its target, what falls short and why)."""
-        told = f"{value:.2f} (<= {target:g})"
+        told = f"{value:.3f} (<= {target:g})"
         if value <= target:
             self.met.append(key)
             return told, ""
@@ -153,9 +155,7 @@ class Report:
                 head = "model|threads|webkeras first|median|min|TF.js|x|LiteRT.js|x|ORT-web|x|error|verdict"
                 body = [self.cpu_line(m, model, threads) for model in models for threads in (1, 2)]
                 out.append(table(head.split("|"), body))
-                notes = sorted({f"- {r['model']}, {r['engine']}: {failure(r)}" for r in m.rows
-                                if kind(r) == "WASM" and "failed" in r})  # fmt: skip
-                out.append("\n".join([*notes, ""]) if notes else "")
+                out.append("\n".join([*notes(m), ""]))
                 sizes = m.about.get("modules")
                 if sizes:
                     told = ", ".join(f"{name} {size} bytes" for name, size in sizes.items())
@@ -227,6 +227,17 @@ class Report:
         return [f"{middle['name']} {who[1]}{chosen}", cold, f"{median:.0f}", f"{later[0]['total']:.0f}",
                 f"{middle['opened']:.0f}", f"{middle['first']:.0f}", parts(middle),
                 "; ".join(w for w in words if w)]  # fmt: skip
+
+
+def notes(m: Machine) -> list[str]:
+    """What a cell has no room for: why an engine did not answer, and who took fewer threads than asked for."""
+    told = set()
+    for r in (r for r in m.rows if kind(r) == "WASM"):
+        if "failed" in r:
+            told.add(f"- {r['model']}, {r['engine']}: {failure(r)}")
+        elif r.get("own_threads") not in (None, r["threads"]):
+            told.add(f"- {r['name']}, asked for {r['threads']} threads, says that it has {r['own_threads']}")
+    return sorted(told)
 
 
 def total(rows: list[Row], engine: str, backend: str) -> float | None:

@@ -98,7 +98,7 @@ def measure(page: str, limit: float, load: machine.Load) -> tuple[list[dict[str,
                     say("\n".join(console(driver)[-20:]))
                     fail(f"the page did not end within {limit:.0f} s")
             for line in console(driver):
-                if line.startswith("SEVERE"):
+                if line.startswith("SEVERE") and '"INFO:' not in line and '"WARNING:' not in line:  # LiteRT.js' log
                     say(f"  {line}")
     finally:
         server.shutdown()

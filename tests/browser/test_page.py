@@ -316,6 +316,55 @@ def test_is_a_module_too(site):
     assert found[3] == f"{site.address}/"
 
 
+def test_files_of_the_visitor_do_as_well(site):
+    site.open("page.html")
+    found = site.js(
+        """
+        const file = async (url, name) => new File([await (await fetch(url)).arrayBuffer()], name);
+        const filepaths = { model: await file("/m.json", "mine.json"), weights: await file("/m.buf", "mine.buf"),
+          metadata: await file("/m_metadata.json", "mine_metadata.json") };
+        const model = new WebKeras.Model({ filepaths });
+        const out = await model.predict({ input: [1, 2] });
+        const weights = new File([new Uint8Array(8)], "cut.buf");
+        const short = new WebKeras.Model({ filepaths: { ...filepaths, weights } });
+        return [[...out.output], await short.ready().catch((e) => e.message)];
+        """
+    )
+    assert near(found[0], answer([1, 2]))
+    assert "cut.buf: 8 bytes" in found[1]
+
+
+def test_works_offline_after_the_first_visit(site):
+    site.open("page.html")
+    load = f"""
+        const model = new WebKeras.Model({{ filepaths: {FILES}, backend: "webgl2" }});
+        return [...(await model.predict({{ input: [1, 2] }})).output];
+    """
+    site.js("""
+        await navigator.serviceWorker.register("/offline.js");
+        await navigator.serviceWorker.ready;
+        await new Promise((done) => navigator.serviceWorker.controller ? done()
+          : navigator.serviceWorker.addEventListener("controllerchange", done));
+    """)
+    site.open("page.html")  # now every file goes past the service worker
+    assert near(site.js(load), answer([1, 2]))
+    site.js("""
+        for (let i = 0; i < 100; i++) {  // the snapshot is large; the worker writes it at leisure
+          const cache = await caches.open("webkeras-offline");
+          if (await cache.match("/pyodide/snapshot.bin") && await cache.match("/m.buf")) return;
+          await new Promise((done) => setTimeout(done, 200));
+        }
+        throw new Error("nothing was kept");
+    """)
+    site.stop()
+    site.open("page.html")
+    try:
+        assert near(site.js(load), answer([1, 2]))
+    finally:
+        site.start(int(site.address.rpartition(":")[2]))
+        site.js("for (const r of await navigator.serviceWorker.getRegistrations()) await r.unregister();")
+
+
 def test_reshaped_model_is_another_model(site):
     """A model whose input is open takes {data, shape}, and says so."""
     open_model = model_json().replace(b'"batch_input_shape": [null, 2]', b'"batch_input_shape": [null, null, 2]')

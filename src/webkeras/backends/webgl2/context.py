@@ -170,9 +170,9 @@ def _js(buffer: Any) -> Any:
 
 def _js_floats(x: Any) -> Any:
     """A flat input as a Float32Array; one that is one already is not touched."""
-    from pyodide.ffi import to_js
+    from pyodide.ffi import JsProxy, to_js
 
-    return to_js(memoryview(x)) if hasattr(x, "__array__") or isinstance(x, bytes | bytearray) else x
+    return x if isinstance(x, JsProxy) else to_js(memoryview(x))
 
 
 class WebGL2:
