@@ -119,6 +119,15 @@ def test_a_digit_can_be_had_by_keyboard(page):
     assert waited(page, f"{first} === '4' && {first}") == "4"
 
 
+def test_what_is_no_picture_is_said(page, tmp_path):
+    (tmp_path / "notes.txt").write_text("no picture")
+    page.open("demos/emotion/index.html")
+    waited(page, ANSWERED)
+    page.driver.find_element(By.ID, "file").send_keys(str(tmp_path / "notes.txt"))
+    told = waited(page, f"{by('status')}.className.includes('error') && {STATUS}")
+    assert told.startswith("notes.txt is not a picture")
+
+
 def test_words_are_coloured_as_they_are_typed(page):
     page.open("demos/sentiment/index.html")
     waited(page, ANSWERED)
