@@ -348,10 +348,3 @@ def _file(source: str | Path | bytes, what: str) -> files.File:
         return files.File(HostBuffer(Path(source).read_bytes()), Path(source).name)
     except OSError as e:
         raise (ConfigError if what == "model" else WeightsError)(f"{source}: cannot be read ({e.strerror})") from None
-
-
-def check_sizes(shapes: Mapping[str, Shape], lengths: Mapping[str, int]) -> None:
-    """ShapeError where a flat input does not hold what its shape says."""
-    for name, shape in shapes.items():
-        if size(shape) != lengths[name]:
-            raise ShapeError(f"input {name!r} holds {lengths[name]} numbers; its shape {shape} takes {size(shape)}")
