@@ -109,7 +109,7 @@ async def _predict(model: Model, inputs: Any, layers: Any) -> Any:
     for k, y in (await model.run_async(ready, flat)).items():
         data = y if hasattr(y, "js_id") else Float32Array.new(to_js(memoryview(y)))
         out.append([k, Object.fromEntries(to_js([["data", data], ["shape", to_js(list(ready.shapes[k]))]]))])
-    own, told = to_js(output_names(model.spec)), json.dumps(stats(model))
+    own, told = to_js(output_names(model.spec)), json.dumps({**stats(model), "backend": model.backend.name})
     return Object.fromEntries(to_js([["outputs", Object.fromEntries(to_js(out))], ["own", own], ["stats", told]]))
 
 
@@ -120,12 +120,8 @@ async def profile(model: Model, inputs: Any) -> str:
 
 async def _ready(model: Model, inputs: Any, layers: list[str]) -> tuple[Prepared, dict[str, Any]]:
     """What runs these inputs, and the inputs flat, by name. Raises ShapeError, naming the input."""
-    given = inputs.to_py(depth=2, default_converter=lambda x, *_: x)
+    given = model.named(inputs.to_py(depth=2, default_converter=lambda x, *_: x))
     known = input_shapes(model.spec)
-    if set(given) == {"input"} and len(known) == 1:
-        given = {next(iter(known)): given["input"]}
-    if set(given) != set(known):
-        raise ShapeError(f"model {model.spec.name!r} got inputs {sorted(given)}; expected {sorted(known)}")
     for k, reader in model.texts.items():
         raise ConfigError(f"input {k!r} is read by {reader}, which works in Python; predict with webkeras.Model there")
     shapes = {k: shape_of(k, given[k], known[k]) for k in known}
