@@ -36,6 +36,9 @@ need_chromium() {
   command -v chromium >/dev/null && command -v chromedriver >/dev/null || apt_install chromium chromium-driver
 }
 
+# The host's C compiler: the tests run the kernels under its sanitizers, which zig's does not bring.
+need_compiler() { command -v cc >/dev/null || apt_install gcc libc6-dev; }
+
 # .venv with exactly tools/requirements.txt; afterwards its commands come first in PATH.
 need_python() {
   local stamp=.venv/.requirements python=

@@ -16,7 +16,7 @@ export class Engine {
     const began = performance.now(), indexURL = new URL("pyodide/", this.base).href;
     const [{ loadPyodide }, snapshot] = await Promise.all([
       import(new URL("pyodide.mjs", indexURL)),
-      fetch(new URL("snapshot.bin", indexURL)).then((r) => (r.ok ? r.arrayBuffer() : null), () => null),
+      fetch(new URL("snapshot.bin", indexURL)).then(unpacked).catch(() => null),
       import(new URL("runner.js", this.base)),
       import(new URL("machine.js", this.base)),
     ]);
@@ -75,17 +75,19 @@ export class Engine {
       throw e;
     }
     this.models.set(id, handle);
-    if (chosen === "webgl2") this.watchContext(id);
     this.tell(id, { type: "initprogress", progress: 100 });
     const described = JSON.parse(this.page.describe(handle)), now = performance.now();
+    if (["webgl2", "auto"].includes(described.backend)) this.watchContext(id);
     const stats = { boot: this.bootMs, snapshot: this.snapshot, files: about, load: loaded - began, init: now - loaded, ready: now - began };
     return { ...described, stats: { ...described.stats, ...stats } };
   }
 
-  // "auto" and "cpu" made a backend's name. The reference works with numpy, which is fetched only then.
+  // "auto" and "cpu" made a backend's name; where several work it stays "auto", and Python measures. The reference
+  // works with numpy, which is fetched only then.
   async chosen(backend) {
-    const why = JSON.parse(this.page.offered()), best = { auto: ["webgl2", "wasm"], cpu: ["wasm"] }[backend];
-    const name = best ? (best.find((n) => !why[n]) ?? "reference") : backend;
+    const why = JSON.parse(this.page.offered()), quick = { auto: ["webgl2", "wasm"], cpu: ["wasm"] }[backend];
+    const works = quick?.filter((n) => !why[n]);
+    const name = !quick ? backend : works.length > 1 ? "auto" : works[0] ?? "reference";
     if (name === "reference") await this.python.loadPackage("numpy", { messageCallback() {} });
     return name;
   }
@@ -151,6 +153,10 @@ export class Engine {
     }
   }
 }
+
+// The snapshot lies gzipped, whatever the server does with it on its way.
+const unpacked = (r) =>
+  r.ok ? new Response(r.body.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer() : null;
 
 // A Python error as a JavaScript one: the last line of its traceback is our sentence, its class the name.
 function plain(e) {

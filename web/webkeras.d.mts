@@ -84,7 +84,8 @@ export class Model extends EventTarget {
   readonly inputs: TensorInfo[];
   readonly outputs: TensorInfo[];
   readonly layers: LayerInfo[];
-  readonly backend: Backend;
+  /** "auto" until the first prediction, where that one has to choose and an input is open. */
+  readonly backend: Backend | "auto";
   readonly stats: Stats;
   /** By output name; also under `output` where there is one output only. Calls are answered one after another. */
   predict(inputs: Inputs, options?: { layers?: readonly string[] }): Promise<Record<string, Output>>;

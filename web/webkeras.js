@@ -132,7 +132,9 @@ globalThis.WebKeras = (() => {
     /** {input name: numbers} -> {output name: Float32Array with a .shape}, and the outputs of `layers`. */
     async predict(inputs, { layers = [] } = {}) {
       const { outputs, own, stats } = await this.#next("predict", () => [fed(inputs, "predict"), [...layers]]);
-      Object.assign(this.stats, stats);
+      const { backend, ...ms } = stats;
+      this.backend = backend; // "auto" may have waited for the first shape to choose one
+      Object.assign(this.stats, ms);
       const out = {};
       for (const [name, { data, shape }] of Object.entries(outputs)) out[name] = Object.assign(data, { shape });
       if (own.length === 1 && !("output" in out)) Object.defineProperty(out, "output", { value: out[own[0]] });

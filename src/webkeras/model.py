@@ -138,7 +138,7 @@ class Model:
         With `layers`, a dict comes back: the outputs by name, and what the first call of each of those layers gave.
         Raises ShapeError, naming the input, or ConfigError for a layer the model does not have.
         """
-        arrays = {k: np.ascontiguousarray(a, "float32") for k, a in self._named(x).items()}
+        arrays = {k: np.ascontiguousarray(a, "float32") for k, a in self.named(x).items()}
         count = {len(a) for a in arrays.values()}
         if len(count) > 1:
             raise ShapeError(f"the inputs hold {' and '.join(map(str, sorted(count)))} samples; expected equally many")
@@ -152,7 +152,7 @@ class Model:
 
     async def predict_async(self, x: Any, layers: Sequence[str] = ()) -> Any:
         """`predict`, without blocking the page while the backend works."""
-        arrays = {k: np.ascontiguousarray(a, "float32") for k, a in self._named(x).items()}
+        arrays = {k: np.ascontiguousarray(a, "float32") for k, a in self.named(x).items()}
         ready = await self.prepare_async({k: a.shape for k, a in arrays.items()}, layers)
         flat = await self.run_async(ready, {k: a.ravel() for k, a in arrays.items()})
         y = {k: _array(y).reshape(ready.shapes[k]) for k, y in flat.items()}
@@ -199,7 +199,7 @@ class Model:
 
     def profile(self, x: Any) -> Profile:
         """Where the time of one prediction goes. The backend that cannot tell its steps apart gives one for all."""
-        arrays = {k: np.ascontiguousarray(a, "float32") for k, a in self._named(x).items()}
+        arrays = {k: np.ascontiguousarray(a, "float32") for k, a in self.named(x).items()}
         ready = self.prepare({k: a.shape for k, a in arrays.items()})
         return self.profiled(ready, {k: a.ravel() for k, a in arrays.items()})
 
@@ -244,11 +244,12 @@ class Model:
     def _keep(self, key: tuple[Any, ...], graph: Any, executable: Executable, start: float) -> None:
         """Keep what was prepared; of many shapes only the last few, so that memory stays bounded."""
         self.stats["prepare"] = (time.perf_counter() - start) * 1000
+        self.stats |= {f"measured {name}": ms for name, ms in getattr(self.backend, "measured", {}).items()}
         if len(self._prepared) >= KEPT:
             self._prepared.pop(next(iter(self._prepared))).executable.free()
         self._prepared[key] = Prepared(graph, executable, {k: v.shape for k, v in graph.outputs.items()})
 
-    def _named(self, x: Any) -> dict[str, Any]:
+    def named(self, x: Any) -> dict[str, Any]:
         """Inputs by name, from an array, a list or a dict."""
         names = [i.name for i in self.inputs]
         if isinstance(x, Mapping):
@@ -347,10 +348,3 @@ def _file(source: str | Path | bytes, what: str) -> files.File:
         return files.File(HostBuffer(Path(source).read_bytes()), Path(source).name)
     except OSError as e:
         raise (ConfigError if what == "model" else WeightsError)(f"{source}: cannot be read ({e.strerror})") from None
-
-
-def check_sizes(shapes: Mapping[str, Shape], lengths: Mapping[str, int]) -> None:
-    """ShapeError where a flat input does not hold what its shape says."""
-    for name, shape in shapes.items():
-        if size(shape) != lengths[name]:
-            raise ShapeError(f"input {name!r} holds {lengths[name]} numbers; its shape {shape} takes {size(shape)}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
+import types
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 from webkeras import files
@@ -61,8 +63,44 @@ async def warm(model: Model) -> None:
         await model.prepare_async(shapes)
 
 
-async def predict(model: Model, inputs: Any, layers: Any) -> Any:
-    """inputs {name: {data: Float32Array, shape?: [numbers]}} -> {outputs: {name: {data, shape}}, own: names, stats}."""
+def predict(model: Model, inputs: Any, layers: Any) -> Any:
+    """inputs {name: {data: Float32Array, shape?: [numbers]}} -> {outputs: {name: {data, shape}}, own: names, stats}.
+
+    The result itself where nothing has to be waited for (a task of the event loop costs more than a small model's
+    run), else something to await.
+    """
+    return at_once(_predict(model, inputs, layers))
+
+
+def at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """The coroutine's result if it comes without waiting; else the rest of it, to await."""
+    try:
+        waiting = coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    return _awaited(coroutine, waiting)
+
+
+async def _awaited(coroutine: Coroutine[Any, Any, Any], waiting: Any) -> Any:
+    return await _rest(coroutine, waiting)
+
+
+@types.coroutine
+def _rest(coroutine: Coroutine[Any, Any, Any], waiting: Any) -> Generator[Any, Any, Any]:
+    """A coroutine that has begun and waits for `waiting`, carried on."""
+    while True:
+        go_on: Callable[[Any], Any] = coroutine.send
+        try:
+            came = yield waiting
+        except BaseException as e:
+            go_on, came = coroutine.throw, e
+        try:
+            waiting = go_on(came)
+        except StopIteration as done:
+            return done.value
+
+
+async def _predict(model: Model, inputs: Any, layers: Any) -> Any:
     from js import Float32Array, Object
     from pyodide.ffi import to_js
 
@@ -71,7 +109,7 @@ async def predict(model: Model, inputs: Any, layers: Any) -> Any:
     for k, y in (await model.run_async(ready, flat)).items():
         data = y if hasattr(y, "js_id") else Float32Array.new(to_js(memoryview(y)))
         out.append([k, Object.fromEntries(to_js([["data", data], ["shape", to_js(list(ready.shapes[k]))]]))])
-    own, told = to_js(output_names(model.spec)), json.dumps(stats(model))
+    own, told = to_js(output_names(model.spec)), json.dumps({**stats(model), "backend": model.backend.name})
     return Object.fromEntries(to_js([["outputs", Object.fromEntries(to_js(out))], ["own", own], ["stats", told]]))
 
 
@@ -82,12 +120,8 @@ async def profile(model: Model, inputs: Any) -> str:
 
 async def _ready(model: Model, inputs: Any, layers: list[str]) -> tuple[Prepared, dict[str, Any]]:
     """What runs these inputs, and the inputs flat, by name. Raises ShapeError, naming the input."""
-    given = inputs.to_py(depth=2, default_converter=lambda x, *_: x)
+    given = model.named(inputs.to_py(depth=2, default_converter=lambda x, *_: x))
     known = input_shapes(model.spec)
-    if set(given) == {"input"} and len(known) == 1:
-        given = {next(iter(known)): given["input"]}
-    if set(given) != set(known):
-        raise ShapeError(f"model {model.spec.name!r} got inputs {sorted(given)}; expected {sorted(known)}")
     for k, reader in model.texts.items():
         raise ConfigError(f"input {k!r} is read by {reader}, which works in Python; predict with webkeras.Model there")
     shapes = {k: shape_of(k, given[k], known[k]) for k in known}

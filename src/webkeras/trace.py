@@ -177,7 +177,7 @@ def input_shapes(spec: Spec) -> dict[str, tuple[int | None, ...] | None]:
         shape = config.get("batch_input_shape") or config.get("batch_shape")
         fits = isinstance(shape, list | tuple) and all(d is None or (type(d) is int and d >= 0) for d in shape)
         if shape is not None and not fits:
-            raise ConfigError(f"input {r.layer!r} has the shape {short(shape)} in the file; expected whole numbers, null")
+            raise ConfigError(f"input {r.layer!r} has the shape {short(shape)} in the file; expected numbers or null")
         out[r.layer] = None if shape is None else (None, *shape[1:])
     return out
 

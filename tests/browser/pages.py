@@ -55,6 +55,7 @@ def chromium_driver() -> Iterator[Chrome]:
 
 @pytest.fixture
 def page(chromium_driver: Chrome, address: str) -> Page:
-    """A page that nothing has been opened in: the test before left no document behind."""
+    """A page that nothing has been opened in: the test before left no document behind, and no words in the console."""
     chromium_driver.get("about:blank")
+    console(chromium_driver)
     return Page(chromium_driver, address)

@@ -8,7 +8,8 @@ from tools.common import PYODIDE
 BOOT = """
 const { loadPyodide } = await import("/pyodide/pyodide.mjs");
 const began = performance.now();
-const snapshot = args[0] && await (await fetch("/pyodide/snapshot.bin")).arrayBuffer();
+const unpacked = (r) => new Response(r.body.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+const snapshot = args[0] && await fetch("/pyodide/snapshot.bin").then(unpacked);
 const pyodide = await loadPyodide({ indexURL: "/pyodide/", ...(snapshot ? { _loadSnapshot: snapshot } : {}) });
 if (!snapshot) await pyodide.loadPackage("webkeras", { messageCallback() {} });
 const modules = pyodide.runPython(`
@@ -46,8 +47,9 @@ def test_snapshot_boots_in_node(tmp_path):
     script.write_text(
         f"""
         import {{ readFile }} from "node:fs/promises";
+        import {{ gunzipSync }} from "node:zlib";
         import {{ loadPyodide }} from {str(PYODIDE / "pyodide.mjs")!r};
-        const _loadSnapshot = await readFile({str(SNAPSHOT)!r});
+        const _loadSnapshot = gunzipSync(await readFile({str(SNAPSHOT)!r}));
         const pyodide = await loadPyodide({{ indexURL: {str(PYODIDE)!r} + "/", _loadSnapshot }});
         console.log(pyodide.runPython("import sys; 'webkeras' in sys.modules"));
         """

@@ -42,6 +42,11 @@ def waited(page, script, seconds=180):
     return WebDriverWait(page.driver, seconds, 0.2).until(lambda d: d.execute_script(f"return {script}"))
 
 
+def by(name):
+    """An element, in JavaScript."""
+    return f"document.getElementById('{name}')"
+
+
 STATUS = "document.getElementById('status').textContent"
 ANSWERED = f"/\\d ms|error/.test({STATUS} + document.getElementById('status').className) && {STATUS}"
 
@@ -100,7 +105,7 @@ def test_a_digit_can_be_drawn(page):
     moves.release().perform()
     first = "document.querySelector('#bars .first')?.textContent.trim()"
     assert waited(page, f"{first} === '1' && {first}") == "1"
-    assert len(page.driver.find_elements(By.CSS_SELECTOR, "#layers figure")) == 13
+    assert len(page.driver.find_elements(By.CSS_SELECTOR, "#layers figure")) == 12
     Select(page.driver.find_element(By.ID, "backend")).select_by_value("reference")
     page.driver.execute_script("document.getElementById('bars').replaceChildren()")
     assert waited(page, f"{first} === '1' && {first}") == "1"
@@ -114,14 +119,23 @@ def test_a_digit_can_be_had_by_keyboard(page):
     assert waited(page, f"{first} === '4' && {first}") == "4"
 
 
+def test_what_is_no_picture_is_said(page, tmp_path):
+    (tmp_path / "notes.txt").write_text("no picture")
+    page.open("demos/emotion/index.html")
+    waited(page, ANSWERED)
+    page.driver.find_element(By.ID, "file").send_keys(str(tmp_path / "notes.txt"))
+    told = waited(page, f"{by('status')}.className.includes('error') && {STATUS}")
+    assert told.startswith("notes.txt is not a picture")
+
+
 def test_words_are_coloured_as_they_are_typed(page):
     page.open("demos/sentiment/index.html")
     waited(page, ANSWERED)
     text = page.driver.find_element(By.ID, "text")
     text.clear()
     text.send_keys("A brilliant film, xyzzy!")
-    words = waited(page, "[...document.querySelectorAll('#words span')].length === 5 &&"
-                         "[...document.querySelectorAll('#words span')].map(s => [s.textContent, s.className])")  # fmt: skip
+    spans = "[...document.querySelectorAll('#words span')]"
+    words = waited(page, f"{spans}.length === 5 && {spans}.map(s => [s.textContent, s.className])")
     assert [w for w, _ in words] == ["A", "brilliant", "film", "xyzzy", "!"]
     assert dict(words)["brilliant"] == "good"
     assert "unknown" in dict(words)["xyzzy"]
@@ -133,21 +147,24 @@ def test_a_model_of_ones_own_opens(page):
     page.open("demos/open/index.html")
     files = [str(folder / f"mnist_cnn{end}") for end in (".json", "_weights.buf", "_metadata.json")]
     page.driver.find_element(By.ID, "file").send_keys("\n".join(files))
-    assert "mnist_cnn, 15 layers" in waited(page, "!document.getElementById('opened').hidden && document.getElementById('name').textContent")
+    assert "mnist_cnn, 15 layers" in waited(page, f"!{by('opened')}.hidden && {by('name')}.textContent")
     rows = [row.text for row in page.driver.find_elements(By.CSS_SELECTOR, "#layers tr")]
-    assert any("conv_1" in row and "26 × 26 × 12" in row for row in rows)
+    assert any("conv_1" in row and "26 \N{MULTIPLICATION SIGN} 26 \N{MULTIPLICATION SIGN} 12" in row for row in rows)
     assert len(page.driver.find_elements(By.CSS_SELECTOR, "#graph rect")) == 15
     page.driver.find_element(By.CSS_SELECTOR, "#form .first").send_keys(Keys.ENTER)
     assert "digit = " in waited(page, "document.querySelector('#outputs code')?.textContent")
     page.driver.find_element(By.ID, "explain").click()
-    assert "conv_3" in waited(page, "!document.getElementById('plan').hidden && document.getElementById('plan').textContent")
+    assert "conv_3" in waited(page, f"!{by('plan')}.hidden && {by('plan')}.textContent")
+
+
+NOPE = {"class_name": "Nope", "config": {"name": "n"}}
 
 
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
         ("broken.json", b"{", ["broken.json"]),
-        ("odd.json", json.dumps({"class_name": "Sequential", "config": [{"class_name": "Nope", "config": {"name": "n"}}]}).encode(), ["Nope"]),
+        ("odd.json", json.dumps({"class_name": "Sequential", "config": [NOPE]}).encode(), ["Nope"]),
         ("a.buf", b"1234", ["model itself"]),
         ("zip.keras", b"PK\x03\x04 not really", ["zip.keras"]),
         ("h.h5", b"\x89HDF\r\n\x1a\n" + bytes(64), ["h.h5"]),
@@ -176,11 +193,10 @@ def test_the_python_cell_runs_what_is_typed(page):
 def test_the_test_page_finds_dense_right(page):
     page.open("demos/tests/index.html")
     waited(page, "document.querySelectorAll('#family option').length > 5")
-    Select(page.driver.find_element(By.ID, "family")).select_by_value("Dense")
+    Select(page.driver.find_element(By.ID, "family")).select_by_visible_text("Dense")
     page.driver.find_element(By.ID, "go").click()
-    right, cases = re.search(r"(\d+) of (\d+) cases right on webgl2", waited(
-        page, "/cases right/.test(document.getElementById('summary').textContent) && document.getElementById('summary').textContent"
-    )).groups()  # fmt: skip
+    summary = waited(page, f"/cases right/.test({by('summary')}.textContent) && {by('summary')}.textContent")
+    right, cases = re.search(r"(\d+) of (\d+) cases right on webgl2", summary).groups()
     assert right == cases != "0", page.driver.find_element(By.ID, "rows").text
 
 

@@ -12,6 +12,7 @@ from webkeras import ops
 from webkeras.backends.webgl2.context import plan
 from webkeras.backends.webgl2.layout import Limits
 from webkeras.backends.webgl2.program import program
+from webkeras.errors import BackendError
 from webkeras.graph import Graph, Literal, Value, run
 
 RUNNER = (ROOT / "src/webkeras/backends/webgl2/runner.js").read_text()
@@ -148,14 +149,19 @@ def test_memory_stays_as_it_is(page):
 
 @pytest.mark.parametrize("limits", [Limits(max_size=64, lanes=4), Limits(max_size=64)], ids=["4 lanes", "8 lanes"])
 def test_what_does_not_fit_is_folded(page, limits):
-    """Every case whose plan folds anything under textures this small."""
-    folded, texts = [], []
+    """Every case whose plan folds anything under textures this small; what no folding can place is refused."""
+    folded, texts, refused = [], [], []
     for case in cases():
-        text = planned(case.graph(), limits)
+        try:
+            text = planned(case.graph(), limits)
+        except BackendError:
+            refused.append(case.name)
+            continue
         if "#define FOLD" in text:
             folded.append(case)
             texts.append([text, {k: a.ravel().tolist() for k, a in case.feed().items()}])
     assert len(folded) > 10
+    assert len(refused) < 6, refused
     page.js(START + "Object.assign(globalThis, { r, open_: open, feed_: feed, floats_: floats });", RUNNER)
     predict = "const e = open_(args[0]); r.run(e, feed_(args[1])); const y = floats_(r.read(e)); r.free(e); return y;"
     for case, (text, x) in zip(folded, texts, strict=True):

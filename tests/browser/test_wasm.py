@@ -65,9 +65,11 @@ await machine.staffed;
 const [name] = Object.keys(plan.inputs), x = new Float32Array((await bytes("x.f32")).buffer, 0, plan.inputs[name][1]);
 const all = [];
 for (let i = 0; i < runs; i++) all.push([...Object.values(machine.run({ [name]: x }))[0]]);
-const used = machine.threads;
+const used = machine.threads, times = machine.profile({ [name]: x });
+all.push([...Object.values(machine.run({ [name]: x }))[0]]); // as if it had not been profiled
 machine.free();
-return { y: all[0], same: all.every((y) => y.every((v, i) => v === all[0][i])), used, left: machine.workers.length };
+const y = all[0];
+return { y, same: all.every((z) => z.every((v, i) => v === y[i])), used, left: machine.workers.length, times };
 """
 
 
@@ -81,6 +83,8 @@ def test_threads_agree(machine_page, mnist, threads, relaxed):
     assert found["same"], "two runs of the same input differ"
     assert np.abs(np.array(found["y"]) - mnist).max() / np.abs(mnist).max() < 1e-4
     assert found["left"] == 0
+    assert len(found["times"]) == 6  # two convolutions, a pool, two products, a softmax
+    assert all(ms >= 0 for ms in found["times"])
 
 
 def test_a_model_too_large_is_refused(machine_page):

@@ -58,6 +58,10 @@ def test_the_cell_calls_what_there_is(monkeypatch, capsys):
     assert capsys.readouterr().out == "the summary\nthe answer\n"
 
 
+def test_the_script_and_the_wheel_are_of_one_version():
+    assert f'version: "{webkeras.__version__}"' in (ROOT / "web/webkeras.js").read_text()
+
+
 def test_commands_exist():
     (commands,) = (a for a in cli.parser()._actions if isinstance(a, argparse._SubParsersAction))
     assert set(re.findall(r"^    webkeras (\w+)", README, re.M)) == set(commands.choices)

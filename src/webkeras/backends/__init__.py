@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from webkeras.backends.auto import Auto
 from webkeras.errors import NoBackend
 from webkeras.graph import Graph
 
@@ -30,7 +31,8 @@ class Executable(Protocol):
 class Backend(Protocol):
     """What can run graphs here."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def prepare(self, graph: Graph) -> Executable:
         """Rewrite, plan, compile and upload; waits until all of it is done."""
@@ -60,20 +62,20 @@ _open: dict[str, Backend] = {}
 
 
 def choose(name: str) -> Backend:
-    """The backend of a name, opened once; "auto" takes the first that works.
+    """The backend of a name, opened once; "auto" measures for every model which of those that work is quickest.
 
     Raises NoBackend, saying what was tried and why not.
     """
     if name != "auto" and name not in NAMES:
         raise NoBackend(f"backend {name!r} is unknown; expected 'auto', {', '.join(map(repr, NAMES))}")
-    tried: dict[str, str] = {}
-    for candidate in NAMES if name == "auto" else [name]:
-        if tried.setdefault(candidate, _why_not(candidate)):
-            continue
-        if candidate not in _open:
-            _open[candidate] = _opened(candidate)
-        return _open[candidate]
-    raise NoBackend("; ".join(f"backend {n!r} cannot be used: {why}" for n, why in tried.items()))
+    if name == "auto":
+        quick = [choose(n) for n in NAMES[:-1] if not _why_not(n)]  # numpy only where there is nothing else
+        return Auto(quick) if len(quick) > 1 else quick[0] if quick else choose(NAMES[-1])
+    if why := _why_not(name):
+        raise NoBackend(f"backend {name!r} cannot be used: {why}")
+    if name not in _open:
+        _open[name] = _opened(name)
+    return _open[name]
 
 
 def _opened(name: str) -> Backend:

@@ -49,7 +49,7 @@ int main(void) {
       int32_t *program = words(n), ranges = word(), *range = words(2 * ranges);
       ASAN_POISON_MEMORY_REGION(base, total * 4);
       for (int i = 0; i < ranges; i++) ASAN_UNPOISON_MEMORY_REGION(base + range[2 * i], (size_t)range[2 * i + 1] * 4);
-      int32_t *shared = calloc(n + 4, 4);
+      int32_t *shared = calloc(2 * n + 4, 4);
       Job job[16];
       pthread_t id[16];
       for (int t = 0; t < threads; t++) {

@@ -69,6 +69,7 @@ async function family({ family, cases }, values, backend) {
 
 /** {cases, right, table} of what was chosen. */
 async function all() {
+  await machine.offered;
   const values = new Float32Array(await numbers), backend = machine.choice.value, lines = [];
   const chosen = (await files).filter((f) => f.keras === $("keras").value && (!$("family").value || f.family === $("family").value));
   const sum = { cases: 0, right: 0 };

@@ -44,7 +44,7 @@ globalThis.webkerasWasm = (() => {
       let top = 2 * PAGE; // the module's own data and stack lie below
       const take = (bytes) => { const at = top; top = up(top + bytes, LINE); return at; };
       this.program = take(4 * longest);
-      this.shared = take(16 + 4 * plan.instructions);
+      this.shared = take(8 + 8 * plan.instructions);
       this.scratch = Array.from({ length: threads }, () => take(4 * plan.scratch));
       this.stacks = Array.from({ length: threads - 1 }, () => take(STACK) + STACK);
       this.base = take(4 * plan.floats);

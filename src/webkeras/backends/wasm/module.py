@@ -13,7 +13,7 @@ from webkeras.errors import BackendError, NoBackend
 from webkeras.graph import Graph, Literal
 
 MOST_THREADS = 4
-WORTH_A_TEAM = 40_000_000  # multiplications: below, waiting for each other costs threads more than they win (BENCH.md)
+WORTH_A_TEAM = 40_000_000  # multiplications: below, threads lose more by waiting than they win (tests/bench/wasm)
 
 _files: dict[str, bytes] = {}
 _opened: Any = None

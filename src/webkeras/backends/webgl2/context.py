@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
@@ -139,7 +140,7 @@ class WebGL2Executable:
         return Object.fromEntries(to_js([[k, _js_floats(v)] for k, v in feeds.items()]))
 
     def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        self._guard(lambda: self.runner.run(self.exe, self._feed(feeds)))
+        self.leave(feeds)
         return _dict(self._guard(lambda: self.runner.read(self.exe)))
 
     async def run_async(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,6 +148,17 @@ class WebGL2Executable:
             return _dict(await self.runner.predict(self.exe, self._feed(feeds)))
         except Exception as e:
             raise _ours(e, self.plan) from None
+
+    def leave(self, feeds: Mapping[str, Any]) -> None:
+        """Run, and leave the outputs on the GPU."""
+        self._guard(lambda: self.runner.run(self.exe, self._feed(feeds)))
+
+    def output(self, name: str) -> Any:
+        """An output where the last run left it: another executable takes it as an input of the same shape."""
+        from js import Object
+        from pyodide.ffi import to_js
+
+        return Object.fromEntries(to_js([["exe", self.exe], ["output", name]]))
 
     def free(self) -> None:
         self.runner.free(self.exe)
@@ -170,9 +182,9 @@ def _js(buffer: Any) -> Any:
 
 def _js_floats(x: Any) -> Any:
     """A flat input as a Float32Array; one that is one already is not touched."""
-    from pyodide.ffi import to_js
+    from pyodide.ffi import JsProxy, to_js
 
-    return to_js(memoryview(x)) if hasattr(x, "__array__") or isinstance(x, bytes | bytearray) else x
+    return x if isinstance(x, JsProxy) else to_js(memoryview(x))
 
 
 class WebGL2:
@@ -180,9 +192,11 @@ class WebGL2:
 
     name = "webgl2"
 
-    def __init__(self) -> None:
+    def __init__(self, half: bool = False) -> None:
+        """With `half`, textures hold 16-bit floats even where 32-bit ones work: half the memory, about 3 digits."""
         self.runner = runner()
-        self.limits = _limits(self.runner)
+        found = _limits(self.runner)
+        self.limits = replace(found, half=half or found.half)
 
     def prepare(self, graph: Graph) -> WebGL2Executable:
         executable = WebGL2Executable(plan(graph, self.limits), self.runner)

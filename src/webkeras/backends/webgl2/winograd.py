@@ -8,6 +8,7 @@ from webkeras.backends.webgl2.layout import Tile, lanes
 from webkeras.graph import Node, Value
 
 PIXELS = 14 * 14  # smaller images have deep kernels, which Winograd makes four times as large
+WIDEST = 64 * 64  # larger ones have few channels: nothing was gained, and their rounding grows through all later layers
 MULTIPLICATIONS = 16e6  # with fewer, four programs more to compile cost more than they save
 
 
@@ -17,7 +18,9 @@ def pays(planner: Any, node: Node) -> bool:
     a, out = node.attrs, node.out.shape
     if w.shape[:-2] != (3, 3) or a["strides"] != (1, 1) or a.get("groups", 1) > 1 or not w.is_constant:
         return False
-    if any(d != 1 for d in a.get("dilation") or ()) or planner.limits.lanes < 6 or out[1] * out[2] < PIXELS:
+    if any(d != 1 for d in a.get("dilation") or ()) or planner.limits.lanes < 6:
+        return False
+    if not PIXELS <= out[1] * out[2] <= WIDEST:
         return False
     c4, f4 = -(-x.shape[-1] // 4), -(-out[-1] // 4)
     if 9 * out[0] * out[1] * out[2] * x.shape[-1] * out[-1] < MULTIPLICATIONS:

@@ -1,5 +1,5 @@
 /* Matrix product on packed panels of 8 columns, with the epilogue applied while the tile is in registers.
-   A tile is 4 rows by 8 columns: 8 sums, 2 of b and one of a fit the 16 registers of x86 (5 and 6 rows spill: BENCH.md). */
+   A tile is 4 rows by 8 columns: 8 sums, 2 of b and one of a fit the 16 registers of x86 (5 and 6 rows spill, and were slower). */
 #include "wk.h"
 
 enum { MC = 128, KC = 256 };  /* a block of a is 128 kB: it stays in L2 while panels of b (8 kB) pass through L1 */

@@ -21,9 +21,9 @@ static void one(Run *r, const int32_t *p) {
   }
 }
 
-/* The body once for every step, by one thread: a step is too short to share. The moving words are put back at the end. */
+/* The body once for every step, by whoever takes it: a step is too short to share. The moving words are put back at the end. */
 static void scan(Run *r, const Scan *s) {
-  if (r->thread) return;
+  if (task(r)) return;
   int32_t *moving = (int32_t *)(s + 1), *body = moving + 2 * s->moving;
   for (int i = 0; i < s->steps; i++) {
     Run alone = {r->base, r->scratch, 0, 1, 0, 0};
@@ -37,59 +37,54 @@ static void scan(Run *r, const Scan *s) {
 }
 
 #ifdef __wasm__
-INLINE void sleep_while(int32_t *p, int32_t value) { __builtin_wasm_memory_atomic_wait32(p, value, -1); }
-INLINE void wake(int32_t *p) { __builtin_wasm_memory_atomic_notify(p, 1 << 20); }
+INLINE void sleep_while(int32_t *p, int32_t value, int64_t ns) { __builtin_wasm_memory_atomic_wait32(p, value, ns); }
 #else
-INLINE void sleep_while(int32_t *p, int32_t value) { (void)p, (void)value; }
-INLINE void wake(int32_t *p) { (void)p; }
+INLINE void sleep_while(int32_t *p, int32_t value, int64_t ns) { (void)p, (void)value, (void)ns; }
 #endif
 
-/* Turns of waiting before a worker sleeps, some 100 us: between two instructions that is the exception, between two calls the rule.
-   Thread 0 may be a page's own, which must not sleep. */
+/* Turns of waiting before a worker sleeps, some 100 us. Thread 0 may be a page's own, which must not sleep. */
 enum { PATIENCE = 20000 };
 
-/* All threads meet here: the last to arrive begins the next round. */
-static void meet(Shared *s, int thread, int threads) {
-  int32_t round = __atomic_load_n(&s->round, __ATOMIC_ACQUIRE);
-  if (__atomic_add_fetch(&s->arrived, 1, __ATOMIC_ACQ_REL) == threads) {
-    __atomic_store_n(&s->arrived, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&s->round, round + 1, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&s->asleep, __ATOMIC_SEQ_CST)) wake(&s->round);
-    return;
-  }
-  for (int i = 0; __atomic_load_n(&s->round, __ATOMIC_ACQUIRE) == round; i++)
-    if (i > PATIENCE && thread) {
-      __atomic_add_fetch(&s->asleep, 1, __ATOMIC_SEQ_CST);
-      sleep_while(&s->round, round);
-      __atomic_sub_fetch(&s->asleep, 1, __ATOMIC_SEQ_CST);
-    }
-}
-
-/* Every thread calls this with the same program, its own scratch and its number. */
+/* Every thread calls this with the same program, its own scratch and its number. An instruction is over when all its pieces are
+   taken, which a thread finds out by asking for one more, and nobody is at it: who comes late, because its processor was busy with
+   something else, keeps nobody waiting. */
 EXPORT("run") void run(const int32_t *program, float *base, float *scratch, int thread, int threads, Shared *shared) {
   Run r = {base, scratch, thread, threads, shared->tasks, 0};
   for (; program[0] != END; program += program[1], r.tasks++) {
     r.next = 0;
+    if (threads == 1) {
+      one(&r, program);
+      continue;
+    }
+    int32_t *active = &r.tasks->active, others;
+    __atomic_fetch_add(active, 1, __ATOMIC_SEQ_CST);
     one(&r, program);
-    if (threads > 1) meet(shared, thread, threads);
+    __atomic_fetch_sub(active, 1, __ATOMIC_SEQ_CST);
+    for (int i = 0; (others = __atomic_load_n(active, __ATOMIC_SEQ_CST)); i++)
+      if (thread && i > PATIENCE) sleep_while(active, others, 200000);
   }
 }
 
 #ifdef __wasm__
 /* Wake the workers for a program of `count` instructions and do this thread's part of it. */
 EXPORT("run_all") void run_all(const int32_t *program, int count, float *base, float *scratch, int threads, Shared *shared) {
-  for (int i = 0; i < count; i++) shared->tasks[i] = 0;
-  __atomic_add_fetch(&shared->call, 1, __ATOMIC_SEQ_CST);
-  wake(&shared->call);
+  if (__atomic_load_n(&shared->call, __ATOMIC_SEQ_CST))
+    while (__atomic_load_n(&shared->left, __ATOMIC_SEQ_CST) != threads - 1) { /* of the last call */
+    }
+  __atomic_store_n(&shared->left, 0, __ATOMIC_SEQ_CST);
+  for (int i = 0; i < count; i++) shared->tasks[i] = (Tasks){0, 0};
+  __atomic_fetch_add(&shared->call, 1, __ATOMIC_SEQ_CST);
+  __builtin_wasm_memory_atomic_notify(&shared->call, (unsigned)threads);
   run(program, base, scratch, 0, threads, shared);
 }
 
 /* A worker's life, until it is terminated: run the program once for every call. */
 EXPORT("serve") void serve(const int32_t *program, float *base, float *scratch, int thread, int threads, Shared *shared) {
   for (int32_t seen = 0;; seen++) {
-    for (int i = 0; __atomic_load_n(&shared->call, __ATOMIC_ACQUIRE) == seen; i++)
-      if (i > PATIENCE) sleep_while(&shared->call, seen);
+    for (int i = 0; __atomic_load_n(&shared->call, __ATOMIC_SEQ_CST) == seen; i++)
+      if (i > PATIENCE) sleep_while(&shared->call, seen, -1);
     run(program, base, scratch, thread, threads, shared);
+    __atomic_fetch_add(&shared->left, 1, __ATOMIC_SEQ_CST);
   }
 }
 #endif

@@ -1,5 +1,5 @@
 /* 3x3 convolutions of stride 1 as Winograd's F(4x4, 3x3): 36 products on tiles of 6x6 make 4x4 results, a quarter of the multiplications.
-   The points are 0, +-sqrt(1/2), +-sqrt 2 and infinity, which round better than 0, +-1, +-2 (BENCH.md).
+   The points are 0, +-sqrt(1/2), +-sqrt 2 and infinity, which round better than 0, +-1, +-2 (tests/bench/wasm/README.md).
    Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2015; Toom and Cook's construction for the points. */
 #include "wk.h"
 

@@ -51,11 +51,15 @@ INLINE i4 vint(f4 x) { return (i4){one_int(x[0]), one_int(x[1]), one_int(x[2]), 
 #endif
 INLINE f4 vfloat(i4 x) { return __builtin_convertvector(x, f4); }
 
-/* What the threads share: how many have arrived at the end of an instruction and in which round, how many workers sleep until the
-   next one, the number of the call, and for every instruction the number of its next piece. All zero at the start. */
+/* Of an instruction: how many pieces of its work have been taken, and how many threads are at it. */
 typedef struct {
-  int32_t arrived, round, asleep, call;
-  int32_t tasks[];
+  int32_t taken, active;
+} Tasks;
+
+/* What the threads share: the number of the call, how many workers have left it, and its instructions. All zero at the start. */
+typedef struct {
+  int32_t call, left;
+  Tasks tasks[];
 } Shared;
 
 /* One thread's view of a run. */
@@ -63,12 +67,12 @@ typedef struct {
   float *base;     /* tensors */
   float *scratch;  /* this thread's own */
   int thread, threads;
-  int32_t *tasks;  /* the instruction's counter, shared by the threads */
+  Tasks *tasks;    /* the instruction's, shared by the threads */
   int next;        /* the same where there is one thread */
 } Run;
 
 /* The number of the next piece of the instruction's work; every thread asks until there are no more. */
-INLINE int task(Run *r) { return r->threads == 1 ? r->next++ : __atomic_fetch_add(r->tasks, 1, __ATOMIC_RELAXED); }
+INLINE int task(Run *r) { return r->threads == 1 ? r->next++ : __atomic_fetch_add(&r->tasks->taken, 1, __ATOMIC_SEQ_CST); }
 
 /* What ends a contraction, with addresses in place of offsets. */
 typedef struct {

@@ -1,0 +1,107 @@
+"""The webgl2 backend from Python: chains on the GPU, half floats, lost contexts, drivers that lie."""
+
+import pytest
+
+pytestmark = pytest.mark.driver_timeout(300)
+
+SETUP = """
+import asyncio, js
+import numpy as np
+from webkeras import ops
+from webkeras.backends import available, choose
+from webkeras.backends.webgl2 import context
+from webkeras.errors import DeviceLost
+from webkeras.graph import Graph, Literal, Value, run
+
+w = np.linspace(-1, 1, 64, dtype="float32")
+def dense(scale):
+    x = Value((1, 8), name="x")
+    y = ops.tanh(ops.matmul(x, Value((8, 8), constant=Literal((8, 8), tuple(w.tolist()))))) * scale
+    return Graph({"x": x}, {"y": y})
+x = np.arange(8, dtype="float32").reshape(1, 8) / 8
+def off(got, want):
+    return float(np.abs(np.asarray(got.to_py()).ravel() - want.ravel()).max())
+once = run(dense(0.5), {"x": x})["y"]
+twice = run(dense(2.0), {"x": once})["y"]
+gpu = choose("webgl2")
+"""
+
+
+@pytest.fixture(scope="module")
+def python(selenium_module_scope):
+    selenium = selenium_module_scope
+    if selenium.browser == "node":
+        pytest.skip("Node has no WebGL2")
+    selenium.load_package(["webkeras", "numpy"])
+    selenium.run(SETUP)
+    return selenium
+
+
+def test_an_output_stays_on_the_gpu(python):
+    assert python.run("""
+    a, b = gpu.prepare(dense(0.5)), gpu.prepare(dense(2.0))
+    a.leave({"x": x.ravel()})
+    chained = off(b.run({"x": a.output("y")})["y"], twice)
+    a.free(); b.free()
+    chained
+    """) < 1e-6  # fmt: skip
+
+
+def test_half_floats_are_an_option(python):
+    assert 1e-6 < python.run("""
+    e = context.WebGL2(half=True).prepare(dense(0.5))
+    half = off(e.run({"x": x.ravel()})["y"], once)
+    e.free()
+    half
+    """) < 5e-3  # fmt: skip
+
+
+def test_a_lost_context_is_an_error_by_name_and_comes_back(python):
+    said, error = python.run_async("""
+    e = gpu.prepare(dense(0.5))
+    lose = context.runner().gl.getExtension("WEBGL_lose_context")
+    lose.loseContext()
+    await asyncio.sleep(0.1)
+    said = ""
+    try:
+        e.run({"x": x.ravel()})
+    except DeviceLost as lost:
+        said = str(lost)
+    lose.restoreContext()
+    for _ in range(100):
+        await asyncio.sleep(0.1)
+        if not context.runner().lost:
+            break
+    error = off((await e.run_async({"x": x.ravel()}))["y"], once)
+    e.free()
+    [said, error]
+    """)
+    assert said == "webgl2: the GPU context was lost; predict again once it is restored"
+    assert error < 1e-6
+
+
+def test_a_driver_that_lies_is_refused_and_another_backend_taken(python):
+    why, taken, again = python.run("""
+    import sys
+    backends = sys.modules["webkeras.backends"]  # webkeras.backends is a function of the same name
+    kept, kept_open = context._runner, dict(backends._open)
+    js.eval('''globalThis.honest = webkerasRunner.create;
+    webkerasRunner.create = (canvas) => {
+      const made = honest(canvas), read = made.read.bind(made);
+      made.read = (e) => Object.fromEntries(Object.entries(read(e)).map(([k, v]) => [k, v.map((f) => f * 1.5)]));
+      return made;
+    };''')
+    context._runner = None
+    backends._open.clear()
+    why, taken = available()["webgl2"], choose("auto").name
+    js.eval("webkerasRunner.create = honest")
+    context._runner, context._refused = None, ""
+    backends._open.clear()
+    again = available()["webgl2"]
+    context._runner = kept
+    backends._open.update(kept_open)
+    [why, taken, again]
+    """)
+    assert "this GPU's driver computes a convolution wrongly" in why
+    assert taken == "wasm"
+    assert again == ""
