@@ -85,9 +85,9 @@ export class Engine {
   // "auto" and "cpu" made a backend's name; where several work it stays "auto", and Python measures. The reference
   // works with numpy, which is fetched only then.
   async chosen(backend) {
-    const why = JSON.parse(this.page.offered()), quick = { auto: ["webgl2", "wasm"], cpu: ["wasm"] }[backend];
-    const works = quick?.filter((n) => !why[n]);
-    const name = !quick ? backend : works.length > 1 ? "auto" : works[0] ?? "reference";
+    const quick = { auto: ["wasm", "webgl2"], cpu: ["wasm"] }[backend];
+    const works = (n) => !this.page.why_not(n); // asked of webgl2, it tries the GPU: not where wasm is there to begin with
+    const name = !quick ? backend : !quick.some(works) ? "reference" : backend === "cpu" ? "wasm" : backend;
     if (name === "reference") await this.python.loadPackage("numpy", { messageCallback() {} });
     return name;
   }

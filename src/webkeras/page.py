@@ -10,6 +10,7 @@ from typing import Any
 
 from webkeras import files
 from webkeras.backends import available, choose
+from webkeras.backends import why_not as why_not  # for the page
 from webkeras.backends.webgl2 import context
 from webkeras.errors import ConfigError, ShapeError
 from webkeras.fetch import JsBuffer

@@ -50,6 +50,11 @@ class Backend:
         return self.prepare(graph)
 
 
+def among(clock, *backends):
+    by_name = {b.name: b for b in backends}
+    return Auto(list(by_name), by_name.__getitem__, clock)
+
+
 @pytest.fixture
 def prepare(request):
     """Prepare as a page does, and as Python does."""
@@ -63,31 +68,41 @@ HOW = pytest.mark.parametrize("prepare", ["sync", "async"], indirect=True)
 @HOW
 def test_the_quickest_stays_and_the_others_are_freed(prepare):
     clock = Clock()
-    slow, quick = Backend("webgl2", clock, 0.5, 0.004, 0.004), Backend("wasm", clock, 0.9, 0.001, 0.001)
-    auto = Auto([slow, quick], clock)
+    slow, quick = Backend("webgl2", clock, 0.5, 0.004, 0.004), Backend("wasm", clock, 0.9, 0.002, 0.002)
+    auto = among(clock, slow, quick)
     assert auto.name == "auto"
     kept = prepare(auto)
     assert auto.name == "wasm"  # the first run, which compiles, does not count
     assert kept is quick.made[0]
     assert not kept.freed
     assert slow.made[0].freed
-    assert auto.measured == pytest.approx({"webgl2": 4.0, "wasm": 1.0})
+    assert auto.measured == pytest.approx({"webgl2": 4.0, "wasm": 2.0})
 
 
 @HOW
 def test_the_choice_is_made_once(prepare):
     clock = Clock()
     slow, quick = Backend("webgl2", clock, 0.002), Backend("wasm", clock, 0.001)
-    auto = Auto([slow, quick], clock)
+    auto = among(clock, slow, quick)
     prepare(auto)
     prepare(auto)
     assert (len(slow.made), len(quick.made)) == (1, 2)
 
 
 @HOW
+def test_where_one_is_quick_enough_no_other_is_tried(prepare):
+    clock = Clock()
+    quick, other = Backend("wasm", clock, 0.9, 0.0008), Backend("webgl2", clock, 0.0001)
+    auto = among(clock, quick, other)
+    prepare(auto)
+    assert auto.name == "wasm"
+    assert not other.made
+
+
+@HOW
 def test_one_that_cannot_take_the_model_is_passed_over(prepare):
     clock = Clock()
-    auto = Auto([Backend("webgl2", clock), Backend("wasm", clock, 0.001)], clock)
+    auto = among(clock, Backend("webgl2", clock), Backend("wasm", clock, 0.003))
     prepare(auto)
     assert auto.name == "wasm"
     assert auto.refused == {"webgl2": "webgl2 has no room"}
@@ -95,7 +110,7 @@ def test_one_that_cannot_take_the_model_is_passed_over(prepare):
 
 @HOW
 def test_none_that_can_is_one_sentence(prepare):
-    auto = Auto([Backend("webgl2", Clock()), Backend("wasm", Clock())])
+    auto = among(Clock(), Backend("webgl2", Clock()), Backend("wasm", Clock()))
     with pytest.raises(NoBackend, match=r"'webgl2' cannot take this model: webgl2 has no room; backend 'wasm'"):
         prepare(auto)
 

@@ -43,10 +43,11 @@ class Backend(Protocol):
 
 def available() -> dict[str, str]:
     """Every backend by name, with "" where it works here and the reason where it does not."""
-    return {name: _why_not(name) for name in NAMES}
+    return {name: why_not(name) for name in NAMES}
 
 
-def _why_not(name: str) -> str:
+def why_not(name: str) -> str:
+    """The reason why a backend cannot be used here; "" where it can."""
     if name == "reference":
         return ""
     if name == "webgl2":
@@ -68,10 +69,9 @@ def choose(name: str) -> Backend:
     """
     if name != "auto" and name not in NAMES:
         raise NoBackend(f"backend {name!r} is unknown; expected 'auto', {', '.join(map(repr, NAMES))}")
-    if name == "auto":
-        quick = [choose(n) for n in NAMES[:-1] if not _why_not(n)]  # numpy only where there is nothing else
-        return Auto(quick) if len(quick) > 1 else quick[0] if quick else choose(NAMES[-1])
-    if why := _why_not(name):
+    if name == "auto":  # numpy only where there is nothing else
+        return Auto(("wasm", "webgl2"), choose) if not why_not("wasm") or not why_not("webgl2") else choose("reference")
+    if why := why_not(name):
         raise NoBackend(f"backend {name!r} cannot be used: {why}")
     if name not in _open:
         _open[name] = _opened(name)

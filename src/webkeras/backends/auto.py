@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from webkeras.backends import Backend, Executable
 
 RUNS = 3  # the first one warms up, the best of the others counts
+QUICK = 0.001  # seconds; no other backend is tried then: what a GPU takes to answer at all is not much less
 PATIENCE = 0.25  # seconds after which one run more is not worth the wait
 
 
@@ -28,8 +29,14 @@ class Auto:
     could not take the model, `refused` holds the sentence.
     """
 
-    def __init__(self, candidates: Sequence[Backend], clock: Callable[[], float] = time.perf_counter) -> None:
-        self.candidates, self.clock = list(candidates), clock
+    def __init__(
+        self,
+        names: Sequence[str],
+        open_: Callable[[str], Backend],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Backends by name, tried in this order, each opened (which raises NoBackend) only when it is its turn."""
+        self.names, self.open, self.clock = names, open_, clock
         self.measured: dict[str, float] = {}
         self.refused: dict[str, str] = {}
         self.chosen: Backend | None = None
@@ -43,13 +50,16 @@ class Auto:
         if self.chosen:
             return self.chosen.prepare(graph)
         ready: list[tuple[Backend, Executable]] = []
-        for backend in self.candidates:
+        for name in self.names:
             try:
+                backend = self.open(name)
                 executable = backend.prepare(graph)
                 self._note(backend, [self._timed(executable, graph) for _ in range(RUNS)])
                 ready.append((backend, executable))
+                if self.measured[name] <= 1000 * QUICK:
+                    break
             except BackendError as e:
-                self.refused[backend.name] = str(e)
+                self.refused[name] = str(e)
         return self._best(ready)
 
     async def prepare_async(self, graph: Graph) -> Executable:
@@ -57,8 +67,9 @@ class Auto:
         if self.chosen:
             return await self.chosen.prepare_async(graph)
         ready: list[tuple[Backend, Executable]] = []
-        for backend in self.candidates:
+        for name in self.names:
             try:
+                backend = self.open(name)
                 executable = await backend.prepare_async(graph)
                 times: list[float] = []
                 while len(times) < RUNS and (len(times) < 2 or times[-1] < PATIENCE):
@@ -67,8 +78,10 @@ class Auto:
                     times.append(self.clock() - start)
                 self._note(backend, times)
                 ready.append((backend, executable))
+                if self.measured[name] <= 1000 * QUICK:
+                    break
             except BackendError as e:
-                self.refused[backend.name] = str(e)
+                self.refused[name] = str(e)
         return self._best(ready)
 
     def _timed(self, executable: Executable, graph: Graph) -> float:
