@@ -5,6 +5,7 @@ A demo page puts a promise of {answers: {backend: {label: score}}, ms: {backend:
 
 import argparse
 import base64
+import contextlib
 import json
 import math
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 
 from PIL import Image
 from selenium.common.exceptions import WebDriverException
+from selenium.webdriver import Chrome
+from urllib3.exceptions import HTTPError
 
 from tools import assets, carried
 from tools.browser import chromium, console
@@ -117,25 +120,24 @@ def exported(file: Path) -> Any:
     return json.loads(run("node", "-e", script, sentence=f"{file.name} cannot be read"))
 
 
-def answers(demo: str) -> dict[str, Any]:
-    """What the page of a demo says, in a browser of its own."""
-    with serving(WEB) as address, chromium() as driver:
-        driver.set_script_timeout(SECONDS_TO_ANSWER)
-        driver.get(f"{address}/demos/{demo}/index.html")
-        try:
-            result: dict[str, Any] = driver.execute_async_script("""
-                const done = arguments[arguments.length - 1];
-                const failed = (reason) => done({ error: String(reason?.message ?? reason) });
-                if (!window.webkerasDemo) failed("the page has set no window.webkerasDemo");
-                else Promise.resolve(window.webkerasDemo).then(done, failed);
-            """)
-        except WebDriverException as error:
-            result = {"error": f"no answer within {SECONDS_TO_ANSWER} s ({error.msg})"}
-        if "error" in result:
+def answers(driver: Chrome, address: str, demo: str) -> dict[str, Any]:
+    """What the page of a demo says."""
+    driver.get(f"{address}/demos/{demo}/index.html")
+    try:
+        result: dict[str, Any] = driver.execute_async_script("""
+            const done = arguments[arguments.length - 1];
+            const failed = (reason) => done({ error: String(reason?.message ?? reason) });
+            if (!window.webkerasDemo) failed("the page has set no window.webkerasDemo");
+            else Promise.resolve(window.webkerasDemo).then(done, failed);
+        """)
+    except (WebDriverException, HTTPError) as error:  # the second when the browser died
+        result = {"error": f"Chromium gave no answer within {SECONDS_TO_ANSWER} s ({error})"}
+    if "error" in result:
+        with contextlib.suppress(WebDriverException, HTTPError):
             for line in console(driver):
                 say(f"  {line}")
-            fail(f"demo {demo}: {result['error']}")
-        return result
+        fail(f"demo {demo}: {result['error']}")
+    return result
 
 
 def table(result: dict[str, Any]) -> str:
@@ -156,9 +158,11 @@ def main() -> None:
     parser.add_argument("--once", action="store_true", help="end after the answers instead of serving dist/web")
     once = parser.parse_args().once
     lay_out()
-    for demo in DEMOS:
-        say(f"{demo}: asking the page in Chromium ...")
-        say(table(answers(demo)))
+    with serving(WEB) as address, chromium() as driver:  # one for all: what it has compiled, it keeps
+        driver.set_script_timeout(SECONDS_TO_ANSWER)
+        for demo in DEMOS:
+            say(f"{demo}: asking the page in Chromium ...")
+            say(table(answers(driver, address, demo)))
     if not once:
         say("")
         serve_until_interrupted(port=8000)
