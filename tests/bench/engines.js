@@ -87,12 +87,7 @@ async function measureOrt({ model, threads, io }) {
 }
 
 async function measureWebkeras({ model, backend, threads, worker = false, io }) {
-<<<<<<< HEAD
-  // It takes as many threads as there are cores: say how many there are.
-  if (threads) Object.defineProperty(navigator, "hardwareConcurrency", { value: threads });
-=======
   if (threads) globalThis.webkerasThreads = threads;
->>>>>>> main
   const base = here("../web/");
   await script(`${base}webkeras.js`);
   const loaded = performance.now();
