@@ -202,10 +202,12 @@ async function everywhere(machine, answer) {
   const answers = {}, ms = {};
   for (const backend of await machine.offered) {
     const m = await machine.model(backend);
-    await answer(m); // the first prediction also prepares
-    const began = performance.now();
-    answers[backend] = await answer(m);
-    ms[backend] = performance.now() - began;
+    for (let turn = 0; turn < 2; turn++) { // the first one warms up; one that takes a second is not asked for again
+      const began = performance.now();
+      answers[backend] = await answer(m);
+      ms[backend] = performance.now() - began;
+      if (ms[backend] > 1000) break;
+    }
   }
   return { answers, ms };
 }
