@@ -30,8 +30,6 @@ gpu = choose("webgl2")
 @pytest.fixture(scope="module")
 def python(selenium_module_scope):
     selenium = selenium_module_scope
-    if selenium.browser == "node":
-        pytest.skip("Node has no WebGL2")
     selenium.load_package(["webkeras", "numpy"])
     selenium.run(SETUP)
     return selenium

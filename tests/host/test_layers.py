@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from webkeras.graph import Graph, run
-from webkeras.layers import LAYERS
 from webkeras.model import Model, load_model
 from webkeras.passes import expand, fold, fuse
 from webkeras.spec import flat
@@ -53,8 +52,6 @@ def test_layer_answers_as_keras(path: Path, name: str) -> None:
     version, of = cases(path)
     case = of[name]
     weights, metadata = case.buf()
-    if "Operation" not in LAYERS and "keras.src.ops" in json.dumps(case.config):
-        pytest.skip("the graph holds operations, which are not there yet")
     model = load_model(
         json.dumps(case.config).encode(),
         weights=weights,

@@ -59,10 +59,9 @@ def test_two_samples_differ_and_one_by_one_is_the_same(golden):
     assert np.abs(y[0] - y[1]).max() > 1e-3
 
 
+@pytest.mark.parametrize("golden", ["mobilenetv2"], indirect=True)
 def test_mobilenet_needs_few_programs_and_draws(golden):
     model, x, _ = golden
-    if not model.spec.name.startswith("mobilenet"):
-        pytest.skip("speaks of MobileNetV2")
     planned = plan(model.prepare({model.inputs[0].name: x.shape}).graph)
     assert len(planned.steps) < 72  # 52 convolutions, a dense layer, a pool, a softmax, reading and padding
     assert len({s.source.text for s in planned.steps}) <= 24
