@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
+from webkeras.backends import crossing
 from webkeras.backends.wasm.plan import Load, Plan, plan
 from webkeras.errors import BackendError, NoBackend
 from webkeras.graph import Graph, Literal
@@ -63,7 +64,7 @@ def kernels() -> Any:
             to_js(_files["kernels_relaxed.wasm"]), to_js(_files["kernels.wasm"]), _threads(js)
         )
     except Exception as e:
-        raise NoBackend(_words(e)) from None
+        raise NoBackend(crossing.words(e)) from None
     return _opened
 
 
@@ -72,10 +73,6 @@ def _threads(js: Any) -> int:
     if not getattr(js, "crossOriginIsolated", False):
         return 1
     return max(1, min(MOST_THREADS, int(getattr(js.navigator, "hardwareConcurrency", 1))))
-
-
-def _words(e: Exception) -> str:
-    return str(e).split("\n")[0].removeprefix("Error: ").removeprefix("RangeError: ")
 
 
 def program(planned: Plan) -> tuple[str, list[Any]]:
@@ -113,25 +110,22 @@ class WasmExecutable:
     def __init__(self, planned: Plan) -> None:
         """Raises BackendError where the memory cannot be had."""
         import js
-        from pyodide.ffi import to_js
 
         self.plan = planned
         text, buffers = program(planned)
         opened = kernels()
         try:
             self.machine = js.webkerasWasm.create(
-                opened, js.JSON.parse(text), to_js([_js(b) for b in buffers]), _script(js, opened)
+                opened, js.JSON.parse(text), crossing.buffers(buffers), _script(js, opened)
             )
         except Exception as e:
             need = planned.floats * 4 / 2**20
             raise BackendError(
-                f"wasm: the model needs {need:.0f} MiB of memory, and the browser says: {_words(e)}"
+                f"wasm: the model needs {need:.0f} MiB of memory, and the browser says: {crossing.words(e)}"
             ) from None
 
     def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        from js import Object
-
-        return {pair[0]: pair[1] for pair in Object.entries(self.machine.run(self._fed(feeds)))}
+        return crossing.outputs(self.machine.run(self._fed(feeds)))
 
     def profile(self, feeds: Mapping[str, Any]) -> list[tuple[str, str, float]]:
         """(layer, op, milliseconds) of every instruction of one run, by one thread."""
@@ -139,14 +133,11 @@ class WasmExecutable:
         return [(*step, ms) for step, ms in zip(self.plan.steps, times, strict=True)]
 
     def _fed(self, feeds: Mapping[str, Any]) -> Any:
-        from js import Object
-        from pyodide.ffi import to_js
-
         for name, region in self.plan.inputs.items():
             got = len(feeds[name])
             if got != region.size:
                 raise BackendError(f"wasm: input {name!r} holds {got} numbers; the plan takes {region.size}")
-        return Object.fromEntries(to_js([[k, _js_floats(v)] for k, v in feeds.items()]))
+        return crossing.feeds(feeds)
 
     async def run_async(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         return self.run(feeds)
@@ -167,20 +158,6 @@ def _script(js: Any, opened: Any) -> Any:
     kind = js.Object.fromEntries(to_js([["type", "text/javascript"]]))
     js.webkerasWasm.url = js.URL.createObjectURL(js.Blob.new(to_js([_files["machine.js"].decode()]), kind))
     return js.webkerasWasm.url
-
-
-def _js(buffer: Any) -> Any:
-    """A weight buffer as JavaScript has it; bytes in Python's hands are copied over once."""
-    from pyodide.ffi import to_js
-
-    return buffer.js if hasattr(buffer, "js") else to_js(memoryview(buffer.data))
-
-
-def _js_floats(x: Any) -> Any:
-    """A flat input as a Float32Array; one that is one already is not touched."""
-    from pyodide.ffi import JsProxy, to_js
-
-    return x if isinstance(x, JsProxy) else to_js(memoryview(x))
 
 
 class Wasm:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from importlib import resources
 from typing import Any
 
+from webkeras.backends import crossing
 from webkeras.backends.webgl2 import glsl, selftest
 from webkeras.backends.webgl2.kernels import EPILOGUES, KERNELS, NATIVE
 from webkeras.backends.webgl2.layout import Limits
@@ -63,7 +64,7 @@ def runner() -> Any:
         canvas = js.OffscreenCanvas.new(1, 1) if hasattr(js, "OffscreenCanvas") else js.document.createElement("canvas")
         made = js.webkerasRunner.create(canvas)
     except Exception as e:  # a JsException, or no canvas at all
-        raise NoBackend(_words(e)) from None
+        raise NoBackend(crossing.words(e)) from None
     try:
         _refused = selftest.complaint(lambda graph: _once(made, graph))
     except (BackendError, ShaderError) as e:
@@ -89,10 +90,6 @@ def _once(made: Any, graph: Graph) -> dict[str, list[float]]:
     return outputs
 
 
-def _words(e: Exception) -> str:
-    return str(e).removeprefix("Error: ").split("\n")[0]
-
-
 def _ours(e: Exception, planned: Plan) -> Exception:
     """A JavaScript error as one of ours."""
     name = getattr(e, "name", "")
@@ -102,7 +99,7 @@ def _ours(e: Exception, planned: Plan) -> Exception:
         return ShaderError(glsl.explain(e.message, source))  # type: ignore[attr-defined]
     if name == "DeviceLost":
         return DeviceLost("webgl2: the GPU context was lost; predict again once it is restored")
-    return BackendError(f"webgl2: {_words(e)}")
+    return BackendError(f"webgl2: {crossing.words(e)}")
 
 
 class WebGL2Executable:
@@ -111,11 +108,10 @@ class WebGL2Executable:
     def __init__(self, planned: Plan, on: Any) -> None:
         """Begin on a runner: programs compile and weights go up; `finish` or `finish_async` must follow."""
         from js import JSON
-        from pyodide.ffi import to_js
 
         self.plan, self.runner = planned, on
         text, buffers = program(planned)
-        self.exe = self._guard(lambda: self.runner.begin(JSON.parse(text), to_js([_js(b) for b in buffers])))
+        self.exe = self._guard(lambda: self.runner.begin(JSON.parse(text), crossing.buffers(buffers)))
 
     def _guard(self, f: Any) -> Any:
         try:
@@ -133,25 +129,19 @@ class WebGL2Executable:
             await asyncio.sleep(0.002)
         self.finish()
 
-    def _feed(self, feeds: Mapping[str, Any]) -> Any:
-        from js import Object
-        from pyodide.ffi import to_js
-
-        return Object.fromEntries(to_js([[k, _js_floats(v)] for k, v in feeds.items()]))
-
     def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         self.leave(feeds)
-        return _dict(self._guard(lambda: self.runner.read(self.exe)))
+        return crossing.outputs(self._guard(lambda: self.runner.read(self.exe)))
 
     async def run_async(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            return _dict(await self.runner.predict(self.exe, self._feed(feeds)))
+            return crossing.outputs(await self.runner.predict(self.exe, crossing.feeds(feeds)))
         except Exception as e:
             raise _ours(e, self.plan) from None
 
     def leave(self, feeds: Mapping[str, Any]) -> None:
         """Run, and leave the outputs on the GPU."""
-        self._guard(lambda: self.runner.run(self.exe, self._feed(feeds)))
+        self._guard(lambda: self.runner.run(self.exe, crossing.feeds(feeds)))
 
     def output(self, name: str) -> Any:
         """An output where the last run left it: another executable takes it as an input of the same shape."""
@@ -165,26 +155,6 @@ class WebGL2Executable:
 
     def __str__(self) -> str:
         return str(self.plan)
-
-
-def _dict(outputs: Any) -> dict[str, Any]:
-    from js import Object
-
-    return {pair[0]: pair[1] for pair in Object.entries(outputs)}
-
-
-def _js(buffer: Any) -> Any:
-    """A weight buffer as JavaScript has it; bytes in Python's hands are copied over once."""
-    from pyodide.ffi import to_js
-
-    return buffer.js if hasattr(buffer, "js") else to_js(memoryview(buffer.data))
-
-
-def _js_floats(x: Any) -> Any:
-    """A flat input as a Float32Array; one that is one already is not touched."""
-    from pyodide.ffi import JsProxy, to_js
-
-    return x if isinstance(x, JsProxy) else to_js(memoryview(x))
 
 
 class WebGL2:

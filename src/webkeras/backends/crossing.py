@@ -1,0 +1,34 @@
+"""What crosses between Python and JavaScript, the same for every backend that lives there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def buffers(held: Iterable[Any]) -> Any:
+    """Weight buffers as a JavaScript array; one that JavaScript holds stays where it is, bytes are copied over once."""
+    from pyodide.ffi import to_js
+
+    return to_js([b.js if hasattr(b, "js") else to_js(memoryview(b.data)) for b in held])
+
+
+def feeds(arrays: Mapping[str, Any]) -> Any:
+    """Flat float32 inputs as a JavaScript object by name; what is JavaScript's already is not touched."""
+    from js import Object
+    from pyodide.ffi import JsProxy, to_js
+
+    pairs = [[k, x if isinstance(x, JsProxy) else to_js(memoryview(x))] for k, x in arrays.items()]
+    return Object.fromEntries(to_js(pairs))
+
+
+def outputs(given: Any) -> dict[str, Any]:
+    """A JavaScript object by name as a dict; its arrays stay JavaScript's."""
+    from js import Object
+
+    return {pair[0]: pair[1] for pair in Object.entries(given)}
+
+
+def words(e: Exception) -> str:
+    """What a JavaScript error says, without its class and its stack."""
+    return str(e).split("\n")[0].removeprefix("Error: ").removeprefix("RangeError: ")
