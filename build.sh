@@ -29,6 +29,7 @@ case $command in
     ruff check .
     mypy
     python -m tools.build
-    pytest tests/host
-    pytest tests/browser --rt "${RT:-chrome,node}" "$@" ;;
+    # A process a core; a file's tests stay together, for what they share is made once.
+    pytest -n auto --dist loadfile tests/host
+    pytest -n auto --dist loadfile tests/browser --rt "${RT:-chrome,node}" "$@" ;;
 esac

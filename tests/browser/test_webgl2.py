@@ -79,8 +79,9 @@ def test_a_lost_context_is_an_error_by_name_and_comes_back(python):
 
 
 def test_a_driver_that_lies_is_refused_and_another_backend_taken(python):
-    why, taken, again = python.run("""
+    why, refused, taken, again = python.run("""
     import sys
+    from webkeras.backends import auto as measured
     backends = sys.modules["webkeras.backends"]  # webkeras.backends is a function of the same name
     kept, kept_open = context._runner, dict(backends._open)
     js.eval('''globalThis.honest = webkerasRunner.create;
@@ -91,15 +92,18 @@ def test_a_driver_that_lies_is_refused_and_another_backend_taken(python):
     };''')
     context._runner = None
     backends._open.clear()
-    why, taken = available()["webgl2"], choose("auto").name
+    why, auto, quick, measured.QUICK = available()["webgl2"], choose("auto"), measured.QUICK, 0  # try every backend
+    auto.prepare(dense(0.5)).free()
+    measured.QUICK = quick
     js.eval("webkerasRunner.create = honest")
     context._runner, context._refused = None, ""
     backends._open.clear()
     again = available()["webgl2"]
     context._runner = kept
     backends._open.update(kept_open)
-    [why, taken, again]
+    [why, auto.refused["webgl2"], auto.name, again]
     """)
     assert "this GPU's driver computes a convolution wrongly" in why
+    assert why in refused
     assert taken == "wasm"
     assert again == ""
