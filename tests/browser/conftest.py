@@ -19,9 +19,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    def needless(item: pytest.Item) -> bool:
+    def runtime(item: pytest.Item) -> str:
         call = getattr(item, "callspec", None)
-        return bool(call and call.params.get("runtime") == "node" and not item.get_closest_marker("node"))
+        return call.params.get("runtime", "") if call else ""
+
+    def needless(item: pytest.Item) -> bool:
+        return runtime(item) == "node" and not item.get_closest_marker("node")
 
     config.hook.pytest_deselected(items=[item for item in items if needless(item)])
-    items[:] = [item for item in items if not needless(item)]
+    # pytest-pyodide takes the runtimes from a set, whose order differs from one process of a run to another
+    items[:] = sorted((item for item in items if not needless(item)), key=lambda item: (str(item.path), runtime(item)))
