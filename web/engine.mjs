@@ -77,7 +77,7 @@ export class Engine {
     this.models.set(id, handle);
     this.tell(id, { type: "initprogress", progress: 100 });
     const described = JSON.parse(this.page.describe(handle)), now = performance.now();
-    if (["webgl2", "auto"].includes(described.backend)) this.watchContext(id);
+    if (["webgl2", "webgl2-half", "auto"].includes(described.backend)) this.watchContext(id);
     const stats = { boot: this.bootMs, snapshot: this.snapshot, files: about, load: loaded - began, init: now - loaded, ready: now - began };
     return { ...described, stats: { ...described.stats, ...stats } };
   }

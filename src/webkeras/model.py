@@ -14,6 +14,7 @@ from webkeras import files
 from webkeras.backends import Backend, Executable, choose
 from webkeras.buffer import HostBuffer
 from webkeras.errors import ConfigError, ShapeError, WebKerasError, WeightsError
+from webkeras.kept import Kept
 from webkeras.layers.base import custom_objects as meanings
 from webkeras.lazy import np
 from webkeras.shapes import Shape, size
@@ -128,7 +129,7 @@ class Model:
         ready = self._prepared.get(self._key(shapes)) if shapes else None
         return ready.graph if ready else self.network.trace(shapes) if shapes else None
 
-    def predict(self, x: Any, batch_size: int | None = None, layers: Sequence[str] = ()) -> Any:
+    def predict(self, x: Any, batch_size: int | None = None, layers: Sequence[str] = (), keep: bool = False) -> Any:
         """The outputs for x: arrays in, arrays out.
 
         x is an array, or a list or dict (by input name) of several; a single output comes as an array, several as the
@@ -136,16 +137,23 @@ class Model:
         batches of the size its file names, unless told otherwise, and carries its states from call to call.
         Text, for a model that begins with StringLookup or TextVectorization, comes in lists or an array of strings.
         With `layers`, a dict comes back: the outputs by name, and what the first call of each of those layers gave.
+        With `keep`, all samples are taken at once and outputs stay on the GPU (`Kept`), to be another model's inputs;
+        where no GPU is at work, they are arrays as ever.
         Raises ShapeError, naming the input, or ConfigError for a layer the model does not have.
         """
-        arrays = {k: np.ascontiguousarray(a, "float32") for k, a in self.named(x).items()}
+        arrays: dict[str, Any] = {
+            k: a if isinstance(a, Kept) else np.ascontiguousarray(a, "float32") for k, a in self.named(x).items()
+        }
         count = {len(a) for a in arrays.values()}
         if len(count) > 1:
             raise ShapeError(f"the inputs hold {' and '.join(map(str, sorted(count)))} samples; expected equally many")
         n = count.pop()
-        step = batch_size or stateful_batch(self.spec) or n or 1
+        step = n or 1 if keep else batch_size or stateful_batch(self.spec) or n or 1
+        if step < n:
+            arrays = {k: np.asarray(a) for k, a in arrays.items()}
         parts = [
-            self._predict({k: a[i : i + step] for k, a in arrays.items()}, layers) for i in range(0, max(n, 1), step)
+            self._predict({k: a[i : i + step] if step < n else a for k, a in arrays.items()}, layers, keep)
+            for i in range(0, max(n, 1), step)
         ]
         y = parts[0] if len(parts) == 1 else {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
         return y if layers else self._unnamed(y)
@@ -158,11 +166,15 @@ class Model:
         y = {k: _array(y).reshape(ready.shapes[k]) for k, y in flat.items()}
         return y if layers else self._unnamed(y)
 
-
-    def _predict(self, arrays: Mapping[str, Any], layers: Sequence[str]) -> dict[str, Any]:
+    def _predict(self, arrays: Mapping[str, Any], layers: Sequence[str], keep: bool) -> dict[str, Any]:
         ready = self.prepare({k: a.shape for k, a in arrays.items()}, layers)
+        on: Any = ready.executable
         start = time.perf_counter()
-        flat = ready.executable.run(self._feeds(ready, {k: a.ravel() for k, a in arrays.items()}))
+        flat = {k: a.feed(on) if isinstance(a, Kept) else a.ravel() for k, a in arrays.items()}
+        if keep and hasattr(on, "leave") and not ready.graph.states:
+            on.leave(flat)
+            return {k: Kept(k, shape, on, on.turn) for k, shape in ready.shapes.items()}
+        flat = on.run(self._feeds(ready, flat))
         self.stats["predict"] = (time.perf_counter() - start) * 1000
         return {k: _array(y).reshape(ready.shapes[k]) for k, y in self._given(ready, flat).items()}
 

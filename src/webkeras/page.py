@@ -53,7 +53,7 @@ def describe(model: Model) -> str:
 
 def stats(model: Model) -> dict[str, float]:
     """Milliseconds, and how many textures all models on the GPU hold."""
-    held = {"textures": int(context.runner().textures)} if model.backend.name == "webgl2" else {}
+    held = {"textures": int(context.runner().textures)} if model.backend.name.startswith("webgl2") else {}
     return {**model.stats, **held}
 
 

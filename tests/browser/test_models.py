@@ -79,6 +79,25 @@ def fer():
         return stored["input"].ravel().tolist(), stored["outputs"].ravel(), stored["labels"].tolist()
 
 
+def test_fer_with_half_floats(page, fer):
+    x, want, _ = fer
+    page.open("pyodide/pyodide-lock.json")
+    got = page.js(
+        """
+        const { Model } = await import("/webkeras.mjs"), at = "/models/fer/fer";
+        const model = new Model({ backend: "webgl2-half", worker: false, base: "/", filepaths: {
+          model: `${at}.json`, weights: `${at}_weights.buf`, metadata: `${at}_metadata.json` } });
+        await model.ready();
+        const { output } = await model.predict({ input: Float32Array.from(args[0]) });
+        await model.dispose();
+        return [model.backend, ...output];
+        """,
+        x,
+    )
+    assert got[0] == "webgl2-half"
+    assert 1e-5 < np.abs(np.array(got[1:]) - want).max() < 1e-3
+
+
 def test_fer_on_webgl2_without_numpy_and_without_leaks(page, fer):
     x, want, labels = fer
     page.open("pyodide/pyodide-lock.json")

@@ -1,7 +1,9 @@
 """runner.js alone, on plans made here: lost contexts, several predictions at once, chains, small textures."""
 
+import base64
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,8 +14,10 @@ from webkeras import ops
 from webkeras.backends.webgl2.context import plan
 from webkeras.backends.webgl2.layout import Limits
 from webkeras.backends.webgl2.program import program
+from webkeras.buffer import HostBuffer
 from webkeras.errors import BackendError
 from webkeras.graph import Graph, Literal, Value, run
+from webkeras.weights import Tensor
 
 RUNNER = (ROOT / "src/webkeras/backends/webgl2/runner.js").read_text()
 START = """
@@ -168,6 +172,49 @@ def test_what_does_not_fit_is_folded(page, limits):
         got = page.js(predict, text, x)
         for name, want in run(case.graph(), case.feed()).items():
             assert error(got[name], want) < TOLERANCE["webgl2"], case.name
+
+
+# Name, the input's shape, the weights' shape, what is computed: at a limit of n texels.
+LARGE = {
+    "a Dense with more inputs than rows": lambda n: ((2, n + 808), (n + 808, 36), ops.matmul),
+    "a Dense with more units than columns": lambda n: ((2, 12), (12, 4 * n + 100), ops.matmul),
+    "a 1x1 image of many channels": lambda n: (
+        (1, 1, 1, n + 808),
+        (1, 1, n + 808, 36),
+        partial(ops.conv, strides=(1, 1), pads=((0, 0), (0, 0))),
+    ),
+    "an Embedding": lambda n: ((2, 7), (2 * n + 3, 37), lambda x, table: ops.take(table, x, axis=0)),
+}
+
+
+@pytest.mark.parametrize("most", [2048, 4096, 8192])
+@pytest.mark.parametrize("what", LARGE)
+def test_matrices_larger_than_textures(page, what, most):
+    """At the sizes that real drivers have."""
+    rng = np.random.default_rng(most)
+    shape, weights, op = LARGE[what](most)
+    data = HostBuffer(rng.uniform(-1, 1, weights).astype("<f4").tobytes())
+    x = Value(shape, name="x")
+    graph = Graph({"x": x}, {"y": op(x, Value(weights, constant=Tensor("", "", weights, "float32", data, 0)))})
+    feed = rng.integers(0, 2 * most, shape) if "Embedding" in what else rng.uniform(-1, 1, shape)
+    text, buffers = program(plan(graph, Limits(max_size=most)))
+    assert buffers == [data]
+    assert "#define FOLD" in text
+    got = page.js(
+        START
+        + """
+        const bytes = Uint8Array.from(atob(args[2]), (c) => c.charCodeAt(0)), plan = JSON.parse(args[1]);
+        const e = r.begin(plan, [bytes.buffer]);
+        r.finish(e);
+        r.run(e, feed({ x: args[3] }));
+        const { y } = floats(r.read(e));
+        r.free(e);
+        return { y, largest: Math.max(...plan.textures.flatMap(([w, h]) => [w, h])) };
+        """,
+        RUNNER, text, base64.b64encode(data.data).decode(), feed.ravel().tolist(),
+    )  # fmt: skip
+    assert got["largest"] <= most
+    assert error(got["y"], run(graph, {"x": feed.astype("float32")})["y"]) < 1e-5
 
 
 def test_half_floats_are_close(page):

@@ -45,9 +45,50 @@ def test_an_output_stays_on_the_gpu(python):
     """) < 1e-6  # fmt: skip
 
 
+MODELS = """
+import json, webkeras
+from webkeras.kept import Kept
+layer = {"name": "d", "units": 8, "use_bias": False, "activation": "tanh", "batch_input_shape": [None, 8]}
+layers = [{"class_name": "Dense", "config": layer}]
+config = {"class_name": "Sequential", "keras_version": "2.15.0", "config": {"name": "one", "layers": layers}}
+entry = {"layer_name": "d", "weight_name": "d/kernel:0", "offset": 0, "length": 64, "shape": [8, 8], "type": "float32"}
+def model(backend):
+    files = {"weights": w.tobytes(), "metadata": json.dumps([entry]).encode()}
+    return webkeras.load_model(json.dumps(config).encode(), **files, backend=backend)
+batch = np.linspace(-1, 1, 24, dtype="float32").reshape(3, 8)
+want = np.tanh(np.tanh(batch @ w.reshape(8, 8)) @ w.reshape(8, 8))
+"""
+
+
+def test_what_a_model_keeps_on_the_gpu_feeds_another(python):
+    python.run(MODELS)
+    far, reads, kind, gone = python.run('''
+    a, b, c = model("webgl2"), model("webgl2"), model("reference")
+    js.eval("""(gl) => { const read = gl.readPixels; gl.downloads = 0;
+      gl.readPixels = (...a) => { gl.downloads++; return read.apply(gl, a); }; }""")(context.runner().gl)
+    kept = a.predict(batch, keep=True)
+    b.predict(kept, keep=True)
+    reads = context.runner().gl.downloads
+    far = [float(np.abs(m.predict(kept) - want).max()) for m in (b, c)]
+    kind = isinstance(kept, Kept)
+    a.predict(batch)
+    try:
+        b.predict(kept)
+        gone = ""
+    except webkeras.WebKerasError as e:
+        gone = str(e)
+    for m in (a, b, c):
+        m.dispose()
+    [far, reads, kind, gone]
+    ''')  # fmt: skip
+    assert max(far) < 1e-6
+    assert (reads, kind) == (0, True)
+    assert "predicted again" in gone
+
+
 def test_half_floats_are_an_option(python):
     assert 1e-6 < python.run("""
-    e = context.WebGL2(half=True).prepare(dense(0.5))
+    e = choose("webgl2-half").prepare(dense(0.5))
     half = off(e.run({"x": x.ravel()})["y"], once)
     e.free()
     half

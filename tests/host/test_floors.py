@@ -12,7 +12,7 @@ PACKAGE = ROOT / "src/webkeras"
 FLOORS = [
     {"errors", "lazy", "buffer", "version", "serve"},
     {"shapes", "expr", "text"},
-    {"graph", "format", "spec", "hdf5"},
+    {"graph", "format", "spec", "hdf5", "kept"},
     {"ops", "weights", "dialects"},
     {"layers", "passes", "plan", "matching"},
     {"trace", "backends"},

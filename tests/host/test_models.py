@@ -13,8 +13,10 @@ from tests.golden.models import rebuild
 from tools import assets
 from webkeras.backends.webgl2.context import passes, plan
 from webkeras.backends.webgl2.layout import Limits
+from webkeras.backends.webgl2.program import program
 from webkeras.graph import run
 from webkeras.model import Model
+from webkeras.trace import one_sample
 
 GOLDEN = Path(__file__).parents[1] / "golden/models"
 SMALL = ["mnist_cnn", "mobilenetv2"]  # the larger ones are the bench's: its page checks their answers
@@ -89,3 +91,29 @@ def test_fer_explains_itself(fer):
     assert "SeparableConv2D 'separable_conv2d_1'" in text
     assert "Keras 2.0.5" in text
     assert len(text.splitlines()) > 200
+
+
+@pytest.mark.parametrize("name", ["mobilenetv2", "resnet50"])
+def test_textures_hold_little_more_than_the_weights(name, tmp_path):
+    """At most 1.5 times the weights between runs, and at most the live activations twice (rows are padded to lanes)."""
+    folder = rebuild.rebuild(name, tmp_path)
+    model = loaded(folder, name)
+    planned = plan(model.network.trace(one_sample(model.spec)), Limits())
+    bytes_of = {i: 16 * w * h * n for i, (w, h, n) in enumerate(planned.slots)}
+    kept = set(json.loads(program(planned)[0])["constants"])
+    constant = {t.slot for t in planned.textures if t.constant}
+    weights = (folder / f"{name}_weights.buf").stat().st_size
+    assert sum(bytes_of[i] for i in kept & constant) <= 1.5 * weights
+    assert sum(bytes_of[i] for i in kept - constant) <= 2 * live(model.network.trace(one_sample(model.spec)))
+
+
+def live(graph):
+    """Bytes of the values that are there at once, at most."""
+    nodes = [n for n in graph.nodes() if not n.outs[0].is_constant]
+    last = {id(v): i for i, n in enumerate(nodes) for v in n.inputs}
+    there, most = {}, 0
+    for i, node in enumerate(nodes):
+        there |= {id(v): 4 * v.size for v in node.outs}
+        most = max(most, sum(there.values()))
+        there = {v: n for v, n in there.items() if last.get(v, -1) > i}
+    return most

@@ -131,7 +131,16 @@ class WebGL2Executable:
 
     def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         self.leave(feeds)
+        return self.read()
+
+    def read(self) -> dict[str, Any]:
+        """The outputs of the last run."""
         return crossing.outputs(self._guard(lambda: self.runner.read(self.exe)))
+
+    @property
+    def turn(self) -> int:
+        """How often it was run."""
+        return int(self.exe.turn)
 
     async def run_async(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -160,10 +169,9 @@ class WebGL2Executable:
 class WebGL2:
     """The GPU through WebGL2."""
 
-    name = "webgl2"
-
     def __init__(self, half: bool = False) -> None:
         """With `half`, textures hold 16-bit floats even where 32-bit ones work: half the memory, about 3 digits."""
+        self.name = "webgl2-half" if half else "webgl2"
         self.runner = runner()
         found = _limits(self.runner)
         self.limits = replace(found, half=half or found.half)

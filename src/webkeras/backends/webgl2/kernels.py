@@ -17,7 +17,7 @@ from webkeras.shapes import Shape, size
 EPILOGUES = frozenset({"conv", "conv_transpose", "matmul", "pool", "reduce", "resize"})
 NATIVE = frozenset({"softmax", "log_softmax", "resize", "simple_rnn", "lstm", "gru"})
 WIDEST = 7  # kernels wider than this are not unrolled
-ENOUGH = 4096  # fragments that keep a GPU busy
+ENOUGH = 16384  # fragments that keep a GPU busy
 LONG = 512  # texels that one fragment sums up without a pause
 MANY = 1_000_000  # fetches of a softmax in one draw
 

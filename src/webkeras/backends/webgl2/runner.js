@@ -15,7 +15,8 @@ globalThis.webkerasRunner = (() => {
 void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, float(gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0); }`;
   const ARRAYS = { float32: Float32Array, float16: Uint16Array, uint16: Uint16Array, uint8: Uint8Array };
 
-  const SLICE = 8; // milliseconds of drawing, after which the page has its turn
+  // Milliseconds of drawing, after which the page has its turn; in a worker only messages wait.
+  const SLICE = globalThis.document ? 8 : 64;
 
   // Dispatches "contextlost" and "contextrestored"; after the latter everything runs as before.
   class Runner extends EventTarget {
@@ -88,7 +89,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     // Everything that need not wait: programs begin to compile, textures and weights go up. The buffers are kept, for a
     // context may be lost.
     begin(plan, buffers) {
-      const exe = { plan, buffers, turn: 0, queue: Promise.resolve(), chunk: 16 };
+      const exe = { plan, buffers, turn: 0, queue: Promise.resolve(), chunk: 16, took: Infinity };
       this.make(exe);
       this.live.add(exe);
       return exe;
@@ -157,10 +158,8 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
         const odd = Object.keys(params).filter((k) => !names.has(k));
         for (const [{ name, type }, at] of members) {
           if (!(name in params)) odd.push(name);
-          [params[name]].flat().forEach((v, i) => {
-            if (type === gl.FLOAT) data.setFloat32(step.offset + at + 4 * i, v, true);
-            else data.setInt32(step.offset + at + 4 * i, v, true);
-          });
+          const set = type === gl.FLOAT ? "setFloat32" : "setInt32";
+          [params[name]].flat().forEach((v, i) => data[set](step.offset + at + 4 * i, v, true));
         }
         if (odd.length) throw new Error(`parameters ${odd.join(", ")} are set or declared, not both`);
       }
@@ -213,11 +212,9 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     }
 
     framebuffer(exe, target) {
-      const gl = this.gl;
-      let f = exe.framebuffers[target];
-      if (f) return gl.bindFramebuffer(gl.FRAMEBUFFER, f);
-      f = exe.framebuffers[target] = gl.createFramebuffer();
+      const gl = this.gl, made = exe.framebuffers[target], f = (exe.framebuffers[target] ??= gl.createFramebuffer());
       gl.bindFramebuffer(gl.FRAMEBUFFER, f);
+      if (made) return;
       const layers = exe.plan.targets[target];
       layers.forEach(([texture, layer], i) =>
         gl.framebufferTextureLayer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0 + i, exe.textures[texture], 0, layer));
@@ -287,42 +284,58 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     }
 
     // Run and read, the page going on meanwhile: draws in chunks of a few milliseconds with a fence after each, results
-    // through pixel buffers. Predictions of one plan wait for each other; one that was overtaken by `run` starts again.
+    // through pixel buffers. What took less than a slice is not worth its fences, which cost 2 ms: it is read directly.
+    // Predictions of one plan wait for each other; one that was overtaken by `run` starts again.
     predict(exe, inputs) {
-      const here = exe.queue.then(() => this.sliced(exe, inputs));
+      const here = exe.queue.then(async () => {
+        const start = performance.now();
+        const out = exe.took < SLICE ? (this.run(exe, inputs), this.read(exe)) : await this.sliced(exe, inputs);
+        exe.took = performance.now() - start;
+        return out;
+      });
       exe.queue = here.catch(() => {});
       return here;
     }
 
+    // The next chunk is drawn before the last one is waited for, so that the GPU has always something to do.
     async sliced(exe, inputs) {
       const { steps } = exe.plan;
-      let at = 0, turn = -1;
+      let at = 0, turn = -1, last = null, start = 0;
       while (at < steps.length || turn < 0) {
         if (turn !== exe.turn) {
           this.feed(exe, inputs);
-          [turn, at] = [exe.turn, 0];
+          [turn, at, start] = [exe.turn, 0, performance.now()];
         }
-        const start = performance.now(), end = at + exe.chunk;
-        this.draw(exe, steps.slice(at, end));
-        at = end;
-        if (at >= steps.length) break;
-        await this.fence();
-        const took = performance.now() - start;
-        if (took > 2 * SLICE) exe.chunk = Math.max(1, exe.chunk >> 1);
-        else if (took < SLICE) exe.chunk *= 2;
+        this.draw(exe, steps.slice(at, at + exe.chunk));
+        at += exe.chunk;
+        const fence = this.fence();
+        if (last) await this.passed(last, SLICE);
+        const now = performance.now();
+        if (last && now - start > 2 * SLICE) exe.chunk = Math.max(1, exe.chunk >> 1);
+        else if (last && now - start < SLICE) exe.chunk *= 2;
+        [last, start] = [fence, now];
       }
-      return this.collect(exe);
+      this.gl.deleteSync(last);
+      return this.collect(exe, SLICE);
     }
 
-    async fence() {
+    fence() {
       const gl = this.gl, fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
       gl.flush();
-      while (!this.lost && gl.clientWaitSync(fence, 0, 0) === gl.TIMEOUT_EXPIRED) await pause();
+      return fence;
+    }
+
+    // Wait for a fence that is expected in some milliseconds: asking all the time would take the processor from a GPU
+    // that is software, and from the page.
+    async passed(fence, expected) {
+      const gl = this.gl, begin = performance.now();
+      while (!this.lost && gl.clientWaitSync(fence, 0, 0) === gl.TIMEOUT_EXPIRED)
+        await (performance.now() - begin < expected ? sleep(1) : pause());
       gl.deleteSync(fence);
       this.alive();
     }
 
-    async collect(exe) {
+    async collect(exe, expected) {
       const gl = this.gl, reads = [], out = {};
       for (const [name, { texture, parts, length }] of Object.entries(exe.plan.outputs)) {
         const [[, , w, h]] = parts, buffer = gl.createBuffer();
@@ -333,7 +346,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
         reads.push({ name, length, buffer });
       }
       gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
-      await this.fence();
+      await this.passed(this.fence(), expected);
       for (const { name, length, buffer } of reads) {
         out[name] = new Float32Array(length);
         gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
@@ -371,6 +384,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     }
   }
 
+  const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
   const pause = () => new Promise((done) => {
     const { port1, port2 } = new MessageChannel(); // a task at once, where timers would wait
     port1.onmessage = () => { port1.close(); done(); };
@@ -379,8 +393,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
 
   const half = (h) => {
     const e = (h >> 10) & 31, f = h & 1023, sign = h >> 15 ? -1 : 1;
-    if (e === 31) return f ? NaN : sign * Infinity;
-    return sign * (e ? 2 ** (e - 15) * (1 + f / 1024) : 2 ** -14 * (f / 1024));
+    return sign * (e === 31 ? (f ? NaN : Infinity) : e ? 2 ** (e - 15) * (1 + f / 1024) : 2 ** -14 * (f / 1024));
   };
 
   return { create: (canvas) => new Runner(canvas) };
