@@ -7,7 +7,7 @@
 // Defines   KW, PAD, STRIDE   the kernel's width, the left pad and the stride along w, where the stride is 1 or 2, dilation
 //                     is 1 and x_ has LANES lanes: then every input pixel is fetched once and used for all taps, at
 //                     addresses known beforehand
-//           FEW       the input has this many channels, fewer than 4: their weights alone are fetched
+//           FEW       the input has this many channels, fewer than 4: no others are multiplied
 // Params    sizes in elements, *_c4 in texels; triples are (z, y, x); pads are the leading ones
 //           group_f4, group_c4: texels of a group's filters and channels (out_c4 and 0 when there is one group)
 #include "tensor.glsl"
@@ -23,25 +23,40 @@ layout(std140) uniform Params {
 
 #include "epilogue.glsl"
 
+// v, or zeros where a pixel is outside. Branches would cost a software GPU a third of its time: it goes both ways.
+vec4 kept(vec4 v, uint mask) { return uintBitsToFloat(floatBitsToUint(v) & mask); }
+
 #define ZERO(p) sum[p] = vec4(0.0);
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
-#define MULTIPLY(kx, p) sum[p] += m * v[p * STRIDE + kx];
+#define MULTIPLY(kx, p) sum[p] += m * OWN(v[p * STRIDE + kx]);
 
-#ifdef FEW
-#define WEIGHTS(k) mat4(WEIGHT(f4, k), FEW > 1 ? WEIGHT(f4, k + 1) : vec4(0.0), FEW > 2 ? WEIGHT(f4, k + 2) : vec4(0.0), vec4(0.0))
+#ifndef FEW
+#define WEIGHTS mat4
+#define OWN(v) v
+#define EACH_CHANNEL(k) WEIGHT(f4, k), WEIGHT(f4, k + 1), WEIGHT(f4, k + 2), WEIGHT(f4, k + 3)
+#elif FEW == 3
+#define WEIGHTS mat3x4
+#define OWN(v) v.xyz
+#define EACH_CHANNEL(k) WEIGHT(f4, k), WEIGHT(f4, k + 1), WEIGHT(f4, k + 2)
+#elif FEW == 2
+#define WEIGHTS mat2x4
+#define OWN(v) v.xy
+#define EACH_CHANNEL(k) WEIGHT(f4, k), WEIGHT(f4, k + 1)
 #else
-#define WEIGHTS(k) mat4(WEIGHT(f4, k), WEIGHT(f4, k + 1), WEIGHT(f4, k + 2), WEIGHT(f4, k + 3))
+#define WEIGHTS vec4
+#define OWN(v) v.x
+#define EACH_CHANNEL(k) WEIGHT(f4, k)
 #endif
 
 #ifdef KW
 // Pixel j of the window lies PAD to the left of input pixel x * STRIDE + j: its layer and column are known up to the block.
-#define INSIDE(j) inside[j] = x * STRIDE + j - PAD >= 0 && x * STRIDE + j - PAD < size_in.z;
-#define LOAD(j) v[j] = inside[j] ? texelFetch(x_, AT(x_fold, column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0) : vec4(0.0);
-#define TAP(kx) k = tap + kx * in_c; m = WEIGHTS(k); WITH_LANE(MULTIPLY, kx)
+#define INSIDE(j) inside[j] = x * STRIDE + j - PAD >= 0 && x * STRIDE + j - PAD < size_in.z ? ~0u : 0u;
+#define LOAD(j) v[j] = kept(texelFetch(x_, AT(x_fold, column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0), inside[j] & here);
+#define TAP(kx) k = tap + kx * in_c; m = WEIGHTS(EACH_CHANNEL(k)); WITH_LANE(MULTIPLY, kx)
 #else
 #define STRIDE 1
-#define INSIDE(p) inside[p] = false;
-#define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = ix >= 0 && ix < size_in.z ? PIXEL(x_, x_fold, x_tile, row, ix, i + first) : vec4(0.0);
+#define INSIDE(p)
+#define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = kept(PIXEL(x_, x_fold, x_tile, row, ix, i + first), ix >= 0 && ix < size_in.z ? here : 0u);
 #endif
 
 void main() {
@@ -51,18 +66,17 @@ void main() {
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
   int first = (f4 / group_f4) * group_c4;
   vec4 sum[LANES], v[WINDOW];
-  bool inside[WINDOW];
-  mat4 m;
+  uint inside[WINDOW];
+  WEIGHTS m;
   int k;
   EACH_LANE(ZERO)
   EACH_PIXEL(INSIDE)
   for (int kz = 0; kz < kernel.x; kz++) {
-    int iz = z * strides.x + kz * dilation.x - pads.x;
-    if (iz < 0 || iz >= size_in.x) continue;
+    int iz = z * strides.x + kz * dilation.x - pads.x, depth = clamp(iz, 0, size_in.x - 1);
     for (int ky = 0; ky < kernel.y; ky++) {
-      int iy = y * strides.y + ky * dilation.y - pads.y;
-      if (iy < 0 || iy >= size_in.y) continue;
-      int row = (n * size_in.x + iz) * size_in.y + iy;
+      int iy = y * strides.y + ky * dilation.y - pads.y, height = clamp(iy, 0, size_in.y - 1);
+      int row = (n * size_in.x + depth) * size_in.y + height;
+      uint here = iz == depth && iy == height ? ~0u : 0u;
       int tap = (kz * kernel.y + ky) * kernel.z * in_c;
 #ifdef KW
       int column = block * STRIDE * x_tile.x + first;
@@ -76,7 +90,7 @@ void main() {
           int ix;
           EACH_PIXEL(LOAD)
           k = tap + 4 * i;
-          m = WEIGHTS(k);
+          m = WEIGHTS(EACH_CHANNEL(k));
           WITH_LANE(MULTIPLY, 0)
         }
       }

@@ -20,22 +20,25 @@ layout(std140) uniform Params {
 
 #include "epilogue.glsl"
 
+// v, or zeros where a pixel is outside. Branches would cost a software GPU a third of its time: it goes both ways.
+vec4 kept(vec4 v, uint mask) { return uintBitsToFloat(floatBitsToUint(v) & mask); }
+
 #define ZERO(p) sum[p] = vec4(0.0);
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 #define MULTIPLY(kx, p) sum[p] += m * v[p * STRIDE + kx];
 
 #ifdef KW
-#define INSIDE(j) inside[j] = x * STRIDE + j - PAD >= 0 && x * STRIDE + j - PAD < size_in.z;
+#define INSIDE(j) inside[j] = x * STRIDE + j - PAD >= 0 && x * STRIDE + j - PAD < size_in.z ? ~0u : 0u;
 #ifdef MULTIPLIER
-#define LOAD(j) v[j] = inside[j] ? channels(row, x * STRIDE + j - PAD, f4) : vec4(0.0);
+#define LOAD(j) v[j] = kept(channels(row, x * STRIDE + j - PAD, f4), inside[j] & here);
 #else
-#define LOAD(j) v[j] = inside[j] ? texelFetch(x_, AT(x_fold, column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0) : vec4(0.0);
+#define LOAD(j) v[j] = kept(texelFetch(x_, AT(x_fold, column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0), inside[j] & here);
 #endif
 #define TAP(kx) m = WEIGHT(f4, tap + kx); WITH_LANE(MULTIPLY, kx)
 #else
 #define STRIDE 1
-#define INSIDE(p) inside[p] = false;
-#define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = ix >= 0 && ix < size_in.z ? channels(row, ix, f4) : vec4(0.0);
+#define INSIDE(p)
+#define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = kept(channels(row, ix, f4), ix >= 0 && ix < size_in.z ? here : 0u);
 #endif
 
 // What the four filters f4 read of pixel x.
@@ -58,16 +61,15 @@ void main() {
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
   vec4 sum[LANES], v[WINDOW], m;
-  bool inside[WINDOW];
+  uint inside[WINDOW];
   EACH_LANE(ZERO)
   EACH_PIXEL(INSIDE)
   for (int kz = 0; kz < kernel.x; kz++) {
-    int iz = z * strides.x + kz * dilation.x - pads.x;
-    if (iz < 0 || iz >= size_in.x) continue;
+    int iz = z * strides.x + kz * dilation.x - pads.x, depth = clamp(iz, 0, size_in.x - 1);
     for (int ky = 0; ky < kernel.y; ky++) {
-      int iy = y * strides.y + ky * dilation.y - pads.y;
-      if (iy < 0 || iy >= size_in.y) continue;
-      int row = (n * size_in.x + iz) * size_in.y + iy;
+      int iy = y * strides.y + ky * dilation.y - pads.y, height = clamp(iy, 0, size_in.y - 1);
+      int row = (n * size_in.x + depth) * size_in.y + height;
+      uint here = iz == depth && iy == height ? ~0u : 0u;
       int tap = (kz * kernel.y + ky) * kernel.z;
 #ifdef KW
       int column = block * STRIDE * x_tile.x + f4;
