@@ -59,7 +59,7 @@ def test_a_number_may_come_wrapped():
         ("Dense", {"units": 2**25}, "'units': 33554432; expected a whole number up to"),
         ("Dense", {"units": 3, "activation": "zigzag"}, "unknown activation 'zigzag'.*custom_objects"),
         ("Dense", {"units": 3, "quantization_config": {"class_name": "GPTQConfig"}}, "'GPTQConfig'; expected Int8"),
-        ("Dense", {"units": 3, "dtype": "float8_from_float32"}, "'dtype': weights quantised as 'float8'; expected int8"),
+        ("Dense", {"units": 3, "dtype": "float8_from_float32"}, "'dtype': weights quantised as 'float8'; expected"),
         ("Dense", {"units": 3, "dtype": {"config": {"mode": "gptq/4/128"}}}, "'gptq/4/128'; expected int8"),
         ("Dense", {"units": 3, "dtype": {"config": {"mode": "int4", "source_name": "float32"}}}, "'int4'; expected"),
         ("Lambda", {"name": "l", "function": "4wEAAA"}, "Lambda 'l'.*not run.*custom_objects"),
