@@ -56,6 +56,7 @@ def test_a_number_may_come_wrapped():
         ("Conv2D", {"filters": 1, "kernel_size": [1, 2, 3]}, "'kernel_size': \\[1, 2, 3\\]; expected 2 numbers"),
         ("Conv2D", {"filters": 1, "kernel_size": 3, "padding": "causal"}, "'causal'; expected 'valid' or 'same'"),
         ("Dense", {}, "config has no 'units'"),
+        ("InputLayer", {"name": "rows", "ragged": True}, "InputLayer 'rows': config key 'ragged': True; expected False"),
         ("Dense", {"units": 2**25}, "'units': 33554432; expected a whole number up to"),
         ("Dense", {"units": 3, "activation": "zigzag"}, "unknown activation 'zigzag'.*custom_objects"),
         ("Dense", {"units": 3, "quantization_config": {"class_name": "GPTQConfig"}}, "'GPTQConfig'; expected Int8"),
@@ -64,7 +65,7 @@ def test_a_number_may_come_wrapped():
         ("Dense", {"units": 3, "dtype": {"config": {"mode": "int4", "source_name": "float32"}}}, "'int4'; expected"),
         ("Lambda", {"name": "l", "function": "4wEAAA"}, "Lambda 'l'.*not run.*custom_objects"),
         ("ZeroPadding3D", {"padding": [1, 2]}, "'padding'.*expected 3 pairs"),
-        ("STFTSpectrogram", {"mode": "angle"}, "'mode': 'angle'; expected"),
+        ("STFTSpectrogram", {"mode": "phase"}, "'mode': 'phase'; expected"),
     ],
 )
 def test_a_config_that_makes_no_layer_is_refused(name, config, sentence):

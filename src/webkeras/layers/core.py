@@ -21,10 +21,10 @@ LORA = ("lora_rank", "lora_alpha")
 
 @layer("InputLayer")
 class InputLayer(Layer):
-    """Where data enters; the model feeds it."""
+    """Where data enters; the model feeds it. Rows of unequal length are refused: pad them, and mask the padding."""
 
     sparse = key(boolean, False)
-    ragged = key(boolean, False)
+    ragged = key(one_of(False), False)
     optional = key(boolean, False)
 
     def call(self, x: Any) -> Any:

@@ -40,9 +40,9 @@ NAMES = {
     Noise: "Dropout AlphaDropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D SpatialDropout3D "
     "ActivityRegularization",
     Augmentation: "AugMix CutMix Equalization MixUp RandAugment RandomBrightness RandomColorDegeneration "
-    "RandomColorJitter RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale "
-    "RandomHeight RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
-    "RandomShear RandomTranslation RandomWidth RandomZoom Solarization",
+    "RandomColorJitter RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur "
+    "RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation "
+    "RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth RandomZoom Solarization",
 }
 for base, names in NAMES.items():
     for name in names.split():  # a class each, so that messages have Keras' names
