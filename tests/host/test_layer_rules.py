@@ -56,7 +56,7 @@ def test_a_number_may_come_wrapped():
         ("Conv2D", {"filters": 1, "kernel_size": [1, 2, 3]}, "'kernel_size': \\[1, 2, 3\\]; expected 2 numbers"),
         ("Conv2D", {"filters": 1, "kernel_size": 3, "padding": "causal"}, "'causal'; expected 'valid' or 'same'"),
         ("Dense", {}, "config has no 'units'"),
-        ("InputLayer", {"name": "rows", "ragged": True}, "InputLayer 'rows': config key 'ragged': True; expected False"),
+        ("InputLayer", {"name": "rows", "ragged": True}, "'rows': config key 'ragged': True; expected False"),
         ("Dense", {"units": 2**25}, "'units': 33554432; expected a whole number up to"),
         ("Dense", {"units": 3, "activation": "zigzag"}, "unknown activation 'zigzag'.*custom_objects"),
         ("Dense", {"units": 3, "quantization_config": {"class_name": "GPTQConfig"}}, "'GPTQConfig'; expected Int8"),

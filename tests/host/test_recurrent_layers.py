@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,15 @@ def test_constants_reach_a_cell_of_ones_own(listed: bool) -> None:
         np.testing.assert_allclose(got, state, rtol=1e-5)
     finally:
         del LAYERS["Steered"]
+
+
+def test_a_stride_that_keras_1_did_not_save_is_announced() -> None:
+    config = {"name": "c", "nb_filter": 2, "nb_row": 3, "nb_col": 3}
+    with pytest.warns(UserWarning, match="ConvLSTM2D 'c': Keras 1 does not save its subsample, taken as 1"):
+        assert make("ConvLSTM2D", config, 1).strides == (1, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert make("ConvLSTM2D", {**config, "subsample": [2, 2]}, 1).strides == (2, 2)
 
 
 def test_a_layer_that_is_no_cell_is_refused() -> None:
