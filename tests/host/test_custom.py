@@ -133,3 +133,32 @@ def test_a_custom_activation(written: Any) -> None:
 def test_an_object_that_is_neither_function_nor_layer_is_refused(odd: Any) -> None:
     with pytest.raises(webkeras.ConfigError, match=r"custom_objects\['a'\]"):
         webkeras.load_model(sequential(row("ReLU")), backend="reference", custom_objects={"a": odd})
+
+
+@pytest.mark.parametrize(
+    ("config", "key"), [({"mode_type": "function", "mode": "apart"}, "apart"), ({"mode": CODE}, "mine")]
+)
+def test_the_function_of_a_merge_comes_from_outside(config: dict[str, Any], key: str) -> None:
+    merge = {"class_name": "Merge", "name": "mine", "config": {"name": "mine", **config, "arguments": {"by": 2}}}
+    rows = [
+        {
+            "class_name": "InputLayer",
+            "name": n,
+            "config": {"batch_input_shape": [None, 4], "name": n},
+            "inbound_nodes": [],
+        }
+        for n in "ab"
+    ]
+    ends = {"input_layers": [["a", 0, 0], ["b", 0, 0]], "output_layers": [["mine", 0, 0]]}
+    layers = [*rows, {**merge, "inbound_nodes": [[["a", 0, 0], ["b", 0, 0]]]}]
+    source = json.dumps(
+        {"class_name": "Model", "keras_version": "1.2.2", "config": {"name": "m", "layers": layers, **ends}}
+    ).encode()
+    with pytest.raises(webkeras.ConfigError, match=f"Merge 'mine': its mode is a function.*custom_objects={{\"{key}\""):
+        webkeras.load_model(source, backend="reference")
+
+    def apart(xs: list[Any], by: float) -> Any:
+        return ops.multiply(ops.absolute(ops.subtract(*xs)), by)
+
+    model = webkeras.load_model(source, backend="reference", custom_objects={key: apart})
+    assert np.array_equal(model.predict([X, X * 3]), abs(X) * 4)

@@ -56,12 +56,16 @@ def test_a_number_may_come_wrapped():
         ("Conv2D", {"filters": 1, "kernel_size": [1, 2, 3]}, "'kernel_size': \\[1, 2, 3\\]; expected 2 numbers"),
         ("Conv2D", {"filters": 1, "kernel_size": 3, "padding": "causal"}, "'causal'; expected 'valid' or 'same'"),
         ("Dense", {}, "config has no 'units'"),
+        ("InputLayer", {"name": "rows", "ragged": True}, "'rows': config key 'ragged': True; expected False"),
         ("Dense", {"units": 2**25}, "'units': 33554432; expected a whole number up to"),
         ("Dense", {"units": 3, "activation": "zigzag"}, "unknown activation 'zigzag'.*custom_objects"),
-        ("Dense", {"units": 3, "quantization_config": {}}, "'quantization_config': {}; expected None"),
+        ("Dense", {"units": 3, "quantization_config": {"class_name": "GPTQConfig"}}, "'GPTQConfig'; expected Int8"),
+        ("Dense", {"units": 3, "dtype": "float8_from_float32"}, "'dtype': weights quantised as 'float8'; expected"),
+        ("Dense", {"units": 3, "dtype": {"config": {"mode": "gptq/4/128"}}}, "'gptq/4/128'; expected int8"),
+        ("Dense", {"units": 3, "dtype": {"config": {"mode": "int4", "source_name": "float32"}}}, "'int4'; expected"),
         ("Lambda", {"name": "l", "function": "4wEAAA"}, "Lambda 'l'.*not run.*custom_objects"),
         ("ZeroPadding3D", {"padding": [1, 2]}, "'padding'.*expected 3 pairs"),
-        ("STFTSpectrogram", {"mode": "angle"}, "'mode': 'angle'; expected"),
+        ("STFTSpectrogram", {"mode": "phase"}, "'mode': 'phase'; expected"),
     ],
 )
 def test_a_config_that_makes_no_layer_is_refused(name, config, sentence):
@@ -95,6 +99,18 @@ def test_weights_that_do_not_fit_are_refused():
     layer = LAYERS["Conv1D"]({"name": "c", "filters": 2, "kernel_size": 3}, 3, [np.ones((3, 5, 2)), np.ones(2)])
     with pytest.raises(WeightsError, match=r"Conv1D 'c': kernel is .*3, 5, 2.*3, 4, 2"):
         layer(Value((1, 9, 4)))
+
+
+def test_quantised_weights_that_keras_answers_wrongly_are_refused():
+    inner = {"class_name": "Dense", "config": {"name": "d", "units": 3, "dtype": "int8_from_float32"}}
+    with pytest.raises(ConfigError, match="TimeDistributed 't': Dense 'd' is quantised, which Keras answers wrongly"):
+        LAYERS["TimeDistributed"]({"name": "t", "layer": inner})(Value((1, 4, 3)))
+
+
+def test_attention_quantised_to_int4_is_refused():
+    layer = LAYERS["MultiHeadAttention"]({"name": "a", "num_heads": 2, "key_dim": 3}, 3, [np.ones(1)] * 20)
+    with pytest.raises(WeightsError, match="MultiHeadAttention 'a': its projections are quantised to int4"):
+        layer(Value((1, 4, 3)), Value((1, 4, 3)))
 
 
 def test_training_is_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,42 @@ def test_a_cell_of_ones_own_runs_in_an_rnn() -> None:
         del LAYERS["Accumulator"]
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_constants_reach_a_cell_of_ones_own(listed: bool) -> None:
+    """Keras 2 puts them behind the initial states, in one list, or hands them over by name."""
+
+    @webkeras.layer("Steered")
+    class Steered(webkeras.Cell):
+        def states(self, x: Any) -> list[Any]:
+            return [x[2:]]
+
+        def step(self, x: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+            y = ops.add(ops.multiply(states[0], self.constants[0]), ops.add(x, self.constants[1]))
+            return y, [y]
+
+    try:
+        config = {"cell": {"class_name": "Steered", "config": {}}, "num_constants": 2}
+        x, state, times, plus = (
+            np.random.default_rng(i).normal(size=s) for i, s in enumerate([(2, 4, 3), *[(2, 3)] * 3])
+        )
+        layer = make("RNN", config, 2)
+        got = layer([x, state, times, plus]) if listed else layer([x, state], constants=[times, plus])
+        for t in range(4):
+            state = state * times + x[:, t] + plus
+        np.testing.assert_allclose(got, state, rtol=1e-5)
+    finally:
+        del LAYERS["Steered"]
+
+
+def test_a_stride_that_keras_1_did_not_save_is_announced() -> None:
+    config = {"name": "c", "nb_filter": 2, "nb_row": 3, "nb_col": 3}
+    with pytest.warns(UserWarning, match="ConvLSTM2D 'c': Keras 1 does not save its subsample, taken as 1"):
+        assert make("ConvLSTM2D", config, 1).strides == (1, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert make("ConvLSTM2D", {**config, "subsample": [2, 2]}, 1).strides == (2, 2)
+
+
 def test_a_layer_that_is_no_cell_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"RNN 'r': .*Dense '' is no cell; expected a subclass of webkeras\.Cell"):
         make("RNN", {"name": "r", "cell": {"class_name": "Dense", "config": {"units": 3}}}, 3)
@@ -107,7 +144,16 @@ def test_a_cell_is_a_layer_too() -> None:
     [
         ("LSTM", {"units": 3, "num_constants": 1}, "config key 'num_constants': 1; expected None or 0"),
         ("CuDNNGRU", {"units": 3, "reset_after": False}, "config key 'reset_after': False; expected True"),
-        ("Merge", {"mode": ["marshalled"]}, "config key 'mode': a function; expected sum, mul, concat"),
+        (
+            "Merge",
+            {"mode": ["marshalled"]},
+            """its mode is a function, whose code is not run; give its meaning in custom_objects={"x": function}""",
+        ),
+        (
+            "RNN",
+            {"num_constants": 2, "cell": {"class_name": "LSTMCell", "config": {"units": 3}}},
+            "num_constants is 2, but LSTMCell '' takes no constants",
+        ),
         ("RNN", {"cell": {"class_name": "LSTMCell", "config": {}}}, "LSTMCell '': config has no 'units'"),
         ("Bidirectional", {"layer": 3}, "Bidirectional 'x': 3 stands where a recurrent layer was expected"),
     ],

@@ -10,9 +10,10 @@ from functools import reduce
 from typing import Any
 
 from webkeras import ops
-from webkeras.errors import ShapeError
+from webkeras.errors import ShapeError, WeightsError
 from webkeras.graph import value
 from webkeras.layers.base import Layer, attached, key, layer
+from webkeras.layers.quantized import AbsMax, by_name, matmul
 from webkeras.layers.read import boolean, one_of, optional, whole
 from webkeras.shapes import Shape, axes, size
 
@@ -127,7 +128,8 @@ class AdditiveAttention(DotAttention):
 class Heads(Layer):
     """What the multi-head layers share: projections to heads, attention in each, a projection back.
 
-    Every head of queries sees the keys and values of head i * key_heads // heads.
+    Every head of queries sees the keys and values of head i * key_heads // heads. Where there is a weight more for
+    every projection, these are quantised to int8: the file says so nowhere else.
     Source: keras/src/layers/attention/multi_head_attention.py, grouped_query_attention.py
     """
 
@@ -164,7 +166,25 @@ class Heads(Layer):
                 weights[f"{name}_kernel"] = shape
                 if self.use_bias:
                     weights[f"{name}_bias"] = out if name == "output" else shape[1:]
+                if self.quantised:
+                    weights[f"{name}_kernel_scale"] = (1, 1, *out) if name == "output" else (1, 1, *shape[1:])
+        self.names = tuple(weights)
         return weights
+
+    def canonical(self, arrays: list[Any]) -> list[Any]:
+        """By projection: a quantised `.h5` has all biases first."""
+        names = [n.replace("output_", "attention_output_") for n in self.names]
+        return by_name(arrays, names, last=2)
+
+    @property
+    def quantised(self) -> bool:
+        """Whether every kernel comes with a scale.
+
+        Raises WeightsError where it comes with a zero and an index as well: int4, whose blocks no config tells.
+        """
+        if len(self.arrays) == (4 + int(self.use_gate)) * (4 + int(self.use_bias)):
+            raise WeightsError(f"{self}: its projections are quantised to int4; expected floats, or int8")
+        return len(self.arrays) == (4 + int(self.use_gate)) * (2 + int(self.use_bias))
 
     def project(self, x: Any, name: str) -> Any:
         """x (..., c) to heads (..., heads, width), or back with "output"."""
@@ -172,7 +192,9 @@ class Heads(Layer):
         bound = 2 if name == "output" else 1
         inner, out = kernel.shape[:bound], kernel.shape[bound:]
         free = x.shape[: len(x.shape) - bound]
-        y = ops.matmul(ops.reshape(x, shape=(*free, size(inner))), ops.reshape(kernel, shape=(size(inner), size(out))))
+        scale = ops.reshape(getattr(self, f"{name}_kernel_scale"), shape=(size(out),)) if self.quantised else None
+        rows, matrix = ops.reshape(x, shape=(*free, size(inner))), ops.reshape(kernel, shape=(size(inner), size(out)))
+        y = matmul(rows, matrix, scale, AbsMax())
         y = y + ops.reshape(bias, shape=(size(out),)) if self.use_bias else y
         return ops.reshape(y, shape=(*free, *out))
 

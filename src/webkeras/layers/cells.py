@@ -43,8 +43,12 @@ def at(x: Any, t: int) -> Any:
 
 
 class Cell(Layer):
-    """What happens at one step. Subclasses say `states` and `step`, or `run` all steps at once."""
+    """What happens at one step. Subclasses say `states` and `step`, or `run` all steps at once.
 
+    `constants` are the tensors that an RNN was called with beside its input, the same at every step.
+    """
+
+    constants: Sequence[Any] = ()
     training: ClassVar[tuple[str, ...]] = (
         "recurrent_initializer", "recurrent_regularizer", "recurrent_constraint", "unit_forget_bias", "dropout",
         "recurrent_dropout", "implementation", "unroll", "seed", "use_cudnn", "init", "inner_init",
@@ -234,6 +238,7 @@ class StackedRNNCells(Cell):
         for i, cell in enumerate(self.cells):
             count = len(cell.build(tuple(x.shape)))
             cell.arrays, arrays = arrays[:count], arrays[count:]
+            cell.constants = self.constants
             cell.bind(x)
             x, mine[i] = cell.run(x, mine[i], mask, reverse, zero)
         if arrays:

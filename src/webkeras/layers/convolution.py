@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from webkeras import ops
 from webkeras.layers.activation import activation
 from webkeras.layers.base import Layer, Spelling, key, layer
-from webkeras.layers.layout import channels_last, flip
+from webkeras.layers.layout import channels_last, flip, of_first
 from webkeras.layers.read import boolean, data_format, one_of, optional, whole, wholes
 from webkeras.shapes import Pads, Shape, padding, transposed
 from webkeras.version import Version
@@ -37,6 +37,12 @@ class Window(Layer):
     data_format = key(data_format, "channels_last", keras1="dim_ordering")
     use_bias = key(boolean, True, keras1="bias")
     activation = activation()
+
+    def __init__(self, config: Any, dialect: int = 3, arrays: Any = ()) -> None:
+        super().__init__(config, dialect, arrays)
+        for name in ("activation", "recurrent_activation") if self.data_format == "channels_first" else ():
+            if hasattr(self, name):
+                setattr(self, name, of_first(getattr(self, name)))
 
     def canonical(self, arrays: list[Any]) -> list[Any]:
         return [self.kernel_of(a) if len(a.shape) > 1 else a for a in arrays]

@@ -6,6 +6,7 @@ channels_first, axes move, meaning does not.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from webkeras import ops
@@ -84,9 +85,18 @@ class ConvLSTM1D(ConvLSTM):
 
 @layer("ConvLSTM2D")
 class ConvLSTM2D(ConvLSTM):
-    """Over images, x (n, t, h, w, c)."""
+    """Over images, x (n, t, h, w, c).
+
+    Keras 1 does not save `subsample`: a warning says what it is taken for, and a config that has it is heard.
+    """
 
     rank = 2
+
+    def __init__(self, config: Any, dialect: int = 3, arrays: Any = ()) -> None:
+        super().__init__(config, dialect, arrays)
+        if dialect == 1 and "subsample" not in config:
+            told = "Keras 1 does not save its subsample, taken as 1; if it is not, add it to the config in the JSON"
+            warnings.warn(f"{self}: {told}", stacklevel=2)
 
 
 @layer("ConvLSTM3D")

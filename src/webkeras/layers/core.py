@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 from webkeras import ops
 from webkeras.errors import ConfigError
 from webkeras.layers.activation import activation
 from webkeras.layers.base import Layer, custom, key, layer
+from webkeras.layers.quantized import Quantizable, blocks, matmul, packed, unpacked
 from webkeras.layers.read import anything, boolean, one_of, optional, whole
 from webkeras.ops.einsum import labels
-from webkeras.shapes import Shape
+from webkeras.shapes import Shape, size
 
 #: Saving merges a low-rank adaptation into the kernel (keras/src/layers/core/dense.py:save_own_variables).
 LORA = ("lora_rank", "lora_alpha")
@@ -19,10 +21,10 @@ LORA = ("lora_rank", "lora_alpha")
 
 @layer("InputLayer")
 class InputLayer(Layer):
-    """Where data enters; the model feeds it."""
+    """Where data enters; the model feeds it. Rows of unequal length are refused: pad them, and mask the padding."""
 
     sparse = key(boolean, False)
-    ragged = key(boolean, False)
+    ragged = key(one_of(False), False)
     optional = key(boolean, False)
 
     def call(self, x: Any) -> Any:
@@ -30,10 +32,10 @@ class InputLayer(Layer):
 
 
 @layer("Dense", "TimeDistributedDense")
-class Dense(Layer):
+class Dense(Quantizable):
     """x @ kernel + bias over the last axis, then the activation.
 
-    x (..., c) -> (..., units)
+    x (..., c) -> (..., units); quantised as quantized.py says.
     Source: keras/src/layers/core/dense.py
     """
 
@@ -42,21 +44,22 @@ class Dense(Layer):
     units = key(whole, keras1="output_dim")
     activation = activation()
     use_bias = key(boolean, True, keras1="bias")
-    quantization_config = key(one_of(None), None)
 
     def build(self, x: Shape) -> dict[str, Shape]:
-        return {"kernel": (x[-1], self.units)} | ({"bias": (self.units,)} if self.use_bias else {})
+        return self.stored((x[-1], self.units), {"bias": (self.units,)} if self.use_bias else {})
 
     def call(self, x: Any) -> Any:
         rows = x if len(x.shape) > 1 else ops.reshape(x, shape=(1, *x.shape))
-        y = ops.matmul(rows, self.kernel)
+        y = matmul(rows, *self.whole(self.units), self.inputs)
         return self.activation(y + self.bias if self.use_bias else y)
 
 
 @layer("EinsumDense")
-class EinsumDense(Layer):
+class EinsumDense(Quantizable):
     """einsum(equation, x, kernel) + bias, then the activation; output_shape gives the letters that x has not.
 
+    An int8 kernel has a scale of the output's axes, an int4 one is stored as a matrix: letters that the output lacks,
+    letters that it has.
     Source: keras/src/layers/core/einsum_dense.py
     """
 
@@ -66,7 +69,6 @@ class EinsumDense(Layer):
     bias_axes = key(optional(str), None)
     activation = activation()
     gptq_unpacked_column_size = key(one_of(None), None)
-    quantization_config = key(one_of(None), None)
 
     def build(self, x: Shape) -> dict[str, Shape]:
         kernel = self.equation.partition("->")[0].split(",")[1].strip()
@@ -79,22 +81,46 @@ class EinsumDense(Layer):
                     f"{self}: equation {self.equation!r} leaves the size of {letter!r} open; give output_shape"
                 )
             sizes[letter] = self.output_shape[-at[letter]]
-        weights = {"kernel": tuple(sizes[letter] for letter in right)}
-        if self.bias_axes:
-            first = min(out.index(letter) for letter in self.bias_axes)
-            weights["bias"] = tuple(sizes[letter] if letter in self.bias_axes else 1 for letter in out[first:])
-        return weights
+        self.shape = tuple(sizes[letter] for letter in right)
+        first = min((out.index(letter) for letter in self.bias_axes or ""), default=0)
+        bias = tuple(sizes[letter] if letter in (self.bias_axes or "") else 1 for letter in out[first:])
+        biases = {"bias": bias} if self.bias_axes else {}
+        self.lost = tuple(i for i, letter in enumerate(left) if letter not in out)  # axes that the sum is over
+        self.back = [left.index(letter) if letter in left else None for letter in out]
+        self.columns = size(sizes[letter] for letter in right if letter in out)
+        if self.dtype is not None and self.dtype.bits == 8:
+            scale = tuple(sizes[letter] if letter in right else 1 for letter in out)
+            self.names = ("kernel", *biases, "kernel_scale")
+            return {"kernel": self.shape, **biases, "kernel_scale": scale}
+        if self.dtype is not None:
+            return self.stored((size(self.shape) // self.columns, self.columns), biases)
+        return {"kernel": self.shape, **biases}
 
     def call(self, x: Any) -> Any:
-        y = ops.einsum(self.equation, x, self.kernel)
+        y = self.product(x)
         return self.activation(y + self.bias if self.bias_axes else y)
+
+    def product(self, x: Any) -> Any:
+        """The einsum, of rounded inputs where the layer is quantised."""
+        kernel, scale = self.whole(self.columns)
+        own = None
+        if self.dtype is not None:
+            if self.dtype.bits == 4:
+                kernel, scale = (kernel if scale is None else ops.divide(kernel, scale)), None
+                kernel = ops.reshape(kernel, shape=self.shape)
+            if self.inputs is not None:
+                x, own = self.inputs(x, self.lost)
+                own = ops.reshape(own, shape=tuple(1 if i is None else x.shape[i] for i in self.back))
+        y = ops.einsum(self.equation, x, kernel)
+        scales = [s for s in (own, scale) if s is not None]
+        return ops.divide(y, reduce(ops.multiply, scales)) if scales else y
 
 
 @layer("Embedding")
-class Embedding(Layer):
+class Embedding(Quantizable):
     """Rows of a table by number: x (n, ...) of whole numbers -> (n, ..., output_dim).
 
-    mask_zero: the mask of the output is 0 where x is 0.
+    mask_zero: the mask of the output is 0 where x is 0. Quantised, every row of the table has a scale.
     Source: keras/src/layers/core/embedding.py
     """
 
@@ -105,13 +131,31 @@ class Embedding(Layer):
     mask_zero = key(boolean, False)
     input_length = key(anything, None)
     sparse = key(one_of(False), False)
-    quantization_config = key(one_of(None), None)
 
     def build(self, x: Shape) -> dict[str, Shape]:
-        return {"embeddings": (self.input_dim, self.output_dim)}
+        n, d = self.input_dim, self.output_dim
+        found: dict[str, Shape] = {"embeddings": (n, d)}
+        if self.dtype is not None:
+            block = self.dtype.block
+            scale = (n, -(-d // block)) if block else (n,)
+            found = {"embeddings": (n, packed(d) if self.dtype.bits == 4 else d), "embeddings_scale": scale}
+            found |= {"embeddings_zero": scale, "g_idx": (d,)} if block else {}
+        self.names = tuple(found)
+        return found
+
+    def table(self) -> tuple[Any, Any]:
+        """The embeddings, and what each row is still to be divided by: None where that is done."""
+        if self.dtype is None:
+            return self.embeddings, None
+        rows = self.embeddings if self.dtype.bits == 8 else unpacked(self.embeddings, self.output_dim)
+        if self.dtype.block:
+            return blocks(rows, self.embeddings_scale, self.embeddings_zero, self.g_idx, 1), None
+        return rows, self.embeddings_scale
 
     def call(self, x: Any, mask: Any = None) -> Any:
-        return ops.take(self.embeddings, x, axis=0)
+        rows, scale = self.table()
+        rows = rows if scale is None else ops.divide(rows, ops.reshape(scale, shape=(self.input_dim, 1)))
+        return ops.take(rows, x, axis=0)
 
     def compute_mask(self, x: Any, mask: Any) -> Any:
         return ops.subtract(1.0, ops.equal(x, 0.0)) if self.mask_zero else None
@@ -130,15 +174,36 @@ class ReversibleEmbedding(Embedding):
     reverse = False
 
     def build(self, x: Shape) -> dict[str, Shape]:
-        back = {} if self.tie_weights else {"reverse_embeddings": (self.output_dim, self.input_dim)}
-        return super().build(x) | back
+        n, d = self.input_dim, self.output_dim
+        back: dict[str, Shape] = {} if self.tie_weights else {"reverse_embeddings": (d, n)}
+        if back and self.dtype is not None:
+            block = self.dtype.block
+            scale = (-(-d // block), n) if block else (n,)
+            back = {"reverse_embeddings": (packed(d) if self.dtype.bits == 4 else d, n)}
+            back |= {"reverse_embeddings_scale": scale} | ({"reverse_embeddings_zero": scale} if block else {})
+        found = super().build(x) | back
+        self.names = tuple(found)
+        return found
+
+    def kernel_back(self) -> tuple[Any, Any]:
+        """The kernel of the way back, (output_dim, input_dim), and its scale, as `table` has them."""
+        if self.tie_weights:
+            rows, scale = self.table()
+            return ops.transpose(rows, perm=(1, 0)), scale
+        if self.dtype is None:
+            return self.reverse_embeddings, None
+        kernel = self.reverse_embeddings
+        if self.dtype.bits == 4:
+            kernel = ops.transpose(unpacked(ops.transpose(kernel, perm=(1, 0)), self.output_dim), perm=(1, 0))
+        if self.dtype.block:
+            return blocks(kernel, self.reverse_embeddings_scale, self.reverse_embeddings_zero, self.g_idx, 0), None
+        return kernel, self.reverse_embeddings_scale
 
     def call(self, x: Any, mask: Any = None, reverse: bool = False) -> Any:
         self.reverse = reverse
         if not reverse:
             return super().call(x)
-        kernel = ops.transpose(self.embeddings, perm=(1, 0)) if self.tie_weights else self.reverse_embeddings
-        y, cap = ops.matmul(x, kernel), self.logit_soft_cap
+        y, cap = matmul(x, *self.kernel_back(), self.inputs), self.logit_soft_cap
         return y if cap is None else ops.multiply(ops.tanh(ops.divide(y, cap)), cap)
 
     def compute_mask(self, x: Any, mask: Any) -> Any:

@@ -9,12 +9,12 @@ from functools import reduce
 from typing import Any, ClassVar
 
 from webkeras import ops
-from webkeras.errors import ShapeError
+from webkeras.errors import ConfigError, ShapeError
 from webkeras.layers.activation import ActivationLayer, activation, of_sample, relu, softplus
-from webkeras.layers.base import Layer, key, layer
+from webkeras.layers.base import Layer, custom, key, layer
 from webkeras.layers.convolution import Window
 from webkeras.layers.layout import channels_last
-from webkeras.layers.read import boolean, whole
+from webkeras.layers.read import anything, boolean, whole
 from webkeras.shapes import Shape, axis
 from webkeras.version import Version
 
@@ -22,30 +22,42 @@ MODES = ("sum", "mul", "concat", "ave", "cos", "dot", "max")
 EPSILON = 1e-7  # of the backend, in files of Keras 1
 
 
-def mode(v: Any) -> str:
-    """How a Merge merges; a function of the user's is code, which is not run."""
-    if v not in MODES:
-        raise ValueError(f"a function; expected {', '.join(MODES)}, or a layer of your own registered as 'Merge'")
-    return str(v)
-
-
 @layer("Merge")
 class Merge(Layer):
-    """Several inputs into one: sum, mul, ave, max, concat on an axis, or dot and cos over axes that count the batch."""
+    """Several inputs into one: sum, mul, ave, max, concat on an axis, or dot and cos over axes that count the batch.
+
+    A function of the user's is code, which is not run: `custom_objects` gives it, by the layer's name or its own. It
+    takes the list of inputs, and the result has no mask.
+    """
 
     mask = "use"
     training = tuple(
-        "mode_type output_shape output_shape_type output_mask output_mask_type arguments node_indices "
-        "tensor_indices".split()
+        "output_shape output_shape_type output_mask output_mask_type node_indices tensor_indices".split()
     )
 
-    mode = key(mode, "sum")
+    mode = key(anything, "sum")
+    mode_type = key(anything, "raw")
+    arguments = key(lambda v: dict(v or {}), {})
     concat_axis = key(whole, -1)
     dot_axes = key(lambda v: v, -1)
+
+    def __init__(self, config: Any, dialect: int = 3, arrays: Any = ()) -> None:
+        super().__init__(config, dialect, arrays)
+        self.function: Any = None
+        if self.mode not in MODES:
+            names = [self.name, *[str(self.mode)] * (self.mode_type == "function")]
+            self.function = next(filter(None, map(custom, names)), None)
+            if self.function is None:
+                raise ConfigError(
+                    f"{self}: its mode is a function, whose code is not run; "
+                    f'give its meaning in custom_objects={{"{names[-1]}": function}}'
+                )
 
     def call(self, xs: list[Any], mask: Any = None) -> Any:
         if not isinstance(xs, list) or len(xs) < 2:
             raise ShapeError(f"{self}: is called with one tensor; expected two or more")
+        if self.function is not None:
+            return self.function(xs, **self.arguments)
         pairs = {"sum": ops.add, "ave": ops.add, "mul": ops.multiply, "max": ops.maximum}
         if self.mode in pairs:
             y = reduce(pairs[self.mode], xs)
@@ -73,7 +85,7 @@ class Merge(Layer):
 
     def compute_mask(self, xs: Any, mask: Any) -> Any:
         there = [m for m in mask if m is not None]
-        if not there or self.mode in ("cos", "dot", "max"):
+        if not there or self.function is not None or self.mode in ("cos", "dot", "max"):
             return None
         if self.mode != "concat":
             return reduce(ops.multiply, there)

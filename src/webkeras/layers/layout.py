@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 from webkeras import ops
+from webkeras.errors import WebKerasError
 from webkeras.graph import Value
 
 
@@ -18,6 +19,18 @@ def to_last(x: Any) -> Any:
 def to_first(x: Any) -> Any:
     """(n, ..., c) -> (n, c, ...)"""
     return ops.transpose(x, perm=(0, len(x.shape) - 1, *range(1, len(x.shape) - 1)))
+
+
+def of_first(activation: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """An activation that Keras applies to channels first, for a tensor with channels last: softmax is along rows.
+
+    Source: keras/src/layers/convolutional/base_conv.py:call
+    """
+    try:
+        alone = ops.expression(activation) is not None
+    except WebKerasError:  # of one number it is none
+        alone = False
+    return activation if alone else lambda x: to_last(activation(to_first(x)))
 
 
 def flip(x: Any, axis: int = 1) -> Any:

@@ -12,9 +12,9 @@ from webkeras import ops
 from webkeras.errors import ConfigError, ShapeError
 from webkeras.graph import Value, keep, recall
 from webkeras.layers.base import Layer, key, layer
-from webkeras.layers.cells import Cell, GRUCell, LSTMCell, Run, SimpleRNNCell, at, cell, flat, zeros
+from webkeras.layers.cells import Cell, GRUCell, LSTMCell, Run, SimpleRNNCell, StackedRNNCells, at, cell, flat, zeros
 from webkeras.layers.layout import flip
-from webkeras.layers.read import boolean, one_of
+from webkeras.layers.read import boolean, one_of, optional, whole
 from webkeras.shapes import Shape
 from webkeras.version import Version
 
@@ -38,9 +38,15 @@ class Recurrent(Cell):
     def __call__(self, *xs: Any, **kwargs: Any) -> Any:
         return super().__call__(*unmasked(self.dialect, xs, kwargs), **kwargs)
 
-    def call(self, x: Any, *states: Any, initial_state: Any = None, mask: Any = None, **rest: Any) -> Any:
+    def call(self, x: Any, *states: Any, initial_state: Any = None, constants: Any = None, **rest: Any) -> Any:
+        mask = rest.pop("mask", None)
         absent(self, rest)
-        x, *given = flat([x, states, initial_state])
+        x, *given = flat([x, states, initial_state, constants])
+        count = self.num_constants or 0
+        if constants is not None and len(flat(constants)) != count:
+            raise ShapeError(f"{self}: is called with {len(flat(constants))} constants; expected {count}")
+        first = len(given) - count
+        given, self.constants = given[:first], given[first:]
         x, given = self.entering(x), [self.entering_state(s) for s in given]
         mask = mask[0] if isinstance(mask, list) else mask
         mask = ops.transpose(mask, perm=(1, 0)) if mask is not None and self.time_major else mask
@@ -153,9 +159,16 @@ class CuDNNGRU(GRU):
 
 @layer("RNN")
 class RNN(Recurrent):
-    """Any cell, or several one after another, over the time axis."""
+    """Any cell, or several one after another, over the time axis. A cell of the user's may read constants."""
 
     cell = key(cell, versioned=True)
+    num_constants = key(optional(whole), None)
+
+    def __init__(self, config: Any, dialect: int = 3, arrays: Any = ()) -> None:
+        super().__init__(config, dialect, arrays)
+        cells = self.cell.cells if isinstance(self.cell, StackedRNNCells) else [self.cell]
+        if self.num_constants and all(type(c).__module__.startswith("webkeras.") for c in cells):
+            raise ConfigError(f"{self}: num_constants is {self.num_constants}, but {cells[0]} takes no constants")
 
     def bind(self, *xs: Any) -> None:
         """The cell binds."""
@@ -165,7 +178,7 @@ class RNN(Recurrent):
         return found
 
     def run(self, x: Any, states: list[Any], mask: Any, reverse: bool, zero: bool) -> Run:
-        self.cell.arrays = self.arrays
+        self.cell.arrays, self.cell.constants = self.arrays, self.constants
         self.cell.bind(x)
         result: Run = self.cell.run(x, states, mask, reverse, zero)
         return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from webkeras.errors import ShapeError
 from webkeras.layers.base import Layer, layer
 
 
@@ -18,25 +19,30 @@ class Noise(Layer):
 
 
 class Augmentation(Layer):
-    """x: images are changed in training only."""
+    """x: images are changed in training only.
+
+    Raises ShapeError where boxes or labels come beside the images.
+    """
 
     training = tuple(
-        "all_ops alpha brightness_factor chain_depth contrast_factor data_format factor fill_mode fill_value "
-        "height_factor hue_factor interpolation kernel_size mode num_chains num_cutouts num_ops saturation_factor "
-        "scale seed sigma value_range width_factor x_factor y_factor".split()
+        "addition_factor all_ops alpha bins brightness_factor chain_depth contrast_factor data_format factor fill_mode "
+        "fill_value height_factor hue_factor interpolation kernel_size mode num_chains num_cutouts num_ops "
+        "saturation_factor scale seed sigma threshold_factor value_range width_factor x_factor y_factor".split()
     )
 
     def call(self, x: Any) -> Any:
+        if isinstance(x, dict):
+            raise ShapeError(f"the input is a dict of {', '.join(sorted(x))}; expected images alone")
         return x
 
 
 NAMES = {
     Noise: "Dropout AlphaDropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D SpatialDropout3D "
     "ActivityRegularization",
-    Augmentation: "AugMix CutMix MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter "
-    "RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight "
-    "RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
-    "RandomShear RandomTranslation RandomWidth RandomZoom",
+    Augmentation: "AugMix CutMix Equalization MixUp RandAugment RandomBrightness RandomColorDegeneration "
+    "RandomColorJitter RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur "
+    "RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation "
+    "RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth RandomZoom Solarization",
 }
 for base, names in NAMES.items():
     for name in names.split():  # a class each, so that messages have Keras' names

@@ -20,11 +20,11 @@ EPSILON = 1e-7  # keras.config.epsilon()
 class STFTSpectrogram(Layer):
     """Short-time Fourier transform: x (n, t, c) -> (n, frames, c * bins), or with expand_dims (n, frames, bins, c).
 
-    A frame's window is in the kernels, (frame_length, 1, bins). Mode "angle" is not there: no scalar is an arc tangent.
+    A frame's window is in the kernels, (frame_length, 1, bins).
     Source: keras/src/layers/preprocessing/stft_spectrogram.py
     """
 
-    mode = key(one_of("log", "magnitude", "psd", "real", "imag", "stft"), "log")
+    mode = key(one_of("log", "magnitude", "psd", "real", "imag", "angle", "stft"), "log")
     frame_length = key(whole, 256)
     frame_step = key(optional(whole), None)
     fft_length = key(optional(whole), None)
@@ -53,6 +53,8 @@ class STFTSpectrogram(Layer):
         """What the mode makes of the real and imaginary parts, (n c, frames, bins)."""
         if self.mode in ("real", "imag", "stft"):
             return ops.concat(*parts, axis=2) if len(parts) > 1 else parts[0]
+        if self.mode == "angle":
+            return angle(parts[1], parts[0])
         power = ops.add(parts[0] * parts[0], parts[1] * parts[1])
         if self.mode == "psd":
             return ops.multiply(power, [1.0, *[2.0] * (power.shape[2] - 2), 1.0])
@@ -69,6 +71,29 @@ class STFTSpectrogram(Layer):
         if self.expand_dims:
             return ops.transpose(y, perm=(0, 2, 3, 1))
         return ops.reshape(ops.transpose(y, perm=(0, 2, 1, 3)), shape=(n, frames, c * bins))
+
+
+#: atan(t) / t - 1 in powers of t^2, |t| <= tan(pi / 8); Moshier, Cephes, single/atanf.c
+ATAN = (8.05374449538e-2, -1.38776856032e-1, 1.99777106478e-1, -3.33329491539e-1)
+
+
+def angle(y: Any, x: Any) -> Any:
+    """The angle of (x, y), from -pi to pi, within 3e-7; 0 where both are 0.
+
+    Source: numpy.arctan2
+    """
+    across, up = ops.absolute(x), ops.absolute(y)
+    longer = ops.maximum(across, up)
+    t = ops.divide(ops.minimum(across, up), ops.where(ops.equal(longer, 0.0), 1.0, longer))
+    steep = ops.less(math.tan(math.pi / 8), t)
+    t = ops.where(steep, ops.divide(ops.subtract(t, 1.0), ops.add(t, 1.0)), t)
+    square, series = ops.multiply(t, t), ops.multiply(t, 0.0)
+    for factor in ATAN:
+        series = ops.multiply(ops.add(series, factor), square)
+    found = ops.add(ops.multiply(t, ops.add(series, 1.0)), ops.multiply(steep, math.pi / 4))
+    found = ops.where(ops.less(across, up), ops.subtract(math.pi / 2, found), found)
+    found = ops.where(ops.less(x, 0.0), ops.subtract(math.pi, found), found)
+    return ops.where(ops.less(y, 0.0), ops.negative(found), found)
 
 
 WINDOWS = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46), None: (1.0, 0.0)}  # a - b cos(2 pi i / n)

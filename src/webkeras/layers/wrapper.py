@@ -10,6 +10,7 @@ from webkeras.graph import Value
 from webkeras.layers.base import Layer, key, layer
 from webkeras.layers.cells import child, flat
 from webkeras.layers.layout import flip
+from webkeras.layers.quantized import Quantizable
 from webkeras.layers.read import one_of
 from webkeras.layers.recurrent import Recurrent, absent, unmasked
 from webkeras.version import Version
@@ -32,12 +33,15 @@ class Wrapper(Layer):
 class TimeDistributed(Wrapper):
     """The layer inside at every step: x (n, t, ...) is (n t, ...) to it.
 
+    Keras answers wrongly where that is quantised: it leaves the scales out. That is refused.
     Source: keras/src/layers/rnn/time_distributed.py
     """
 
     def call(self, x: Any, mask: Any = None, training: Any = None) -> Any:
         if len(x.shape) < 3:
             raise ShapeError(f"{self}: the input is {tuple(x.shape)}; expected (n, t, ...)")
+        if isinstance(self.layer, Quantizable) and self.layer.dtype is not None:
+            raise ConfigError(f"{self}: {self.layer} is quantised, which Keras answers wrongly; quantise without it")
         n, t = x.shape[:2]
         rows = ops.reshape(x, shape=(n * t, *x.shape[2:]))
         if isinstance(rows, Value) and mask is not None and len(mask.shape) > 2:

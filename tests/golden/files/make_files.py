@@ -5,7 +5,7 @@
     python make_files.py                      Keras 2.1.2 (TensorFlow 1.4): .h5, .json + weights-only .h5
 
 Writes keras<version>/MODEL.* and keras<version>/answers.npz with MODEL/inputs/NAME and MODEL/outputs/NUMBER, the outputs flat in
-Keras' order. All weights are random, moving statistics and biases too. Layers are only the simplest: layers have goldens of their own.
+Keras' order. With names of models as arguments only these are made anew. All weights are random, moving statistics and biases too. Layers are only the simplest: layers have goldens of their own.
 """
 
 import os
@@ -120,6 +120,15 @@ def brain():
     return chain(keras.layers.Input((4,)), L.Dense(8, dtype="bfloat16"), L.Dense(2, dtype="float32"))
 
 
+def quantized():
+    """Weights of a byte or half a byte; `quantize` comes when they are random."""
+    RNG.seed(8)
+    (x,) = inputs("x")
+    y = L.Reshape((2, 3))(L.Dense(6, activation="relu")(x))
+    return model(x, L.Dense(3)(L.MultiHeadAttention(2, 3)(y, y) if QUANTIZE == "int8" else y))
+
+
+QUANTIZE = ""
 MODELS = {
     "sequential": sequential,
     "nested": nested,
@@ -132,7 +141,7 @@ MODELS = {
 if not OLD:
     MODELS["dicts"] = dicts
 if K3:
-    MODELS.update(half=half, brain=brain)
+    MODELS.update(half=half, brain=brain, int8=quantized, int4=quantized)
 
 
 # that would say nothing new
@@ -156,13 +165,17 @@ def flat(y):
 
 
 OUT.mkdir(exist_ok=True)
-answers = {}
+kept = dict(np.load(str(OUT / "answers.npz"))) if sys.argv[1:] else {}
+answers = {k: v for k, v in kept.items() if k.split("/")[0] not in sys.argv[1:]}
 for name in sys.argv[1:] or MODELS:
     keras.backend.clear_session()
+    QUANTIZE = name if name.startswith("int") else ""
     m = MODELS[name]()
     if K3 and not m.built:
         m.build((None, 4))
     randomise(m)
+    if QUANTIZE:
+        m.quantize(QUANTIZE)
     names = [t.name.split(":")[0] for t in m.inputs]
     if name == "dicts":
         names = ["first", "second"]

@@ -53,3 +53,6 @@ for rank in (1, 2):
     one(separable, shape, filters=5, kernel_size=3, dilation_rate=2, padding="same", use_bias=False)
     one(separable, first, filters=5, kernel_size=3, data_format="channels_first", only=3)
 one("SeparableConv1D", (9, 4), filters=3, kernel_size=3, padding="causal", only=2)
+
+for cls in ("Conv2D", "Conv2DTranspose", "SeparableConv2D"):
+    one(cls, (4, 6, 7), filters=5, kernel_size=3, activation="softmax", data_format="channels_first", only=3)

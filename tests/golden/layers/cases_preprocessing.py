@@ -88,3 +88,22 @@ def pipeline(L, x):
 
 one("RandomElasticTransform", image, only=3)
 one("RandomErasing", image, only=3)
+
+GREY = lambda *shape: lambda r: [np.round(r.uniform(0, 255, (2,) + shape) ** 1.5 / 16).astype("float32")]  # noqa: E731
+
+
+def stretch(r):
+    x = GREY(6, 7, 3)(r)[0]
+    x[1, :, :, 2] = 17
+    return [x]
+
+
+one("AutoContrast", (6, 7, 3), only=3, feed=stretch)
+one("AutoContrast", (4, 5, 1), value_range=(0, 1), only=3)
+one("Solarization", (4, 5, 3), addition_factor=0.5, threshold_factor=0.25, only=3)
+one("MaxNumBoundingBoxes", (4, 5, 3), max_number=3, only=3)
+CLAHE = "ContrastLimitedAdaptiveHistogramEqualization"
+one(CLAHE, (16, 16, 3), only=3, feed=GREY(16, 16, 3))
+one(CLAHE, (11, 14, 2), only=3, tile_grid_size=(3, 4), clip_limit=2.5, feed=GREY(11, 14, 2))
+one(CLAHE, (9, 6, 1), only=3, tile_grid_size=(2, 2), clip_limit=0, value_range=(0, 1), feed=lambda r: [r.uniform(-0.1, 1.1, (2, 9, 6, 1)).astype("float32")])
+one(CLAHE, (2, 9, 8), only=3, tile_grid_size=(2, 3), data_format="channels_first", feed=GREY(2, 9, 8))

@@ -4,7 +4,7 @@ from make_layers import one
 
 MEL = {"fft_length": 16, "sequence_stride": 6, "sampling_rate": 800, "num_mel_bins": 5, "only": 3}
 SMALL = {"frame_length": 6, "frame_step": 2, "only": 3}
-for mode in ("log", "magnitude", "psd", "real", "imag", "stft"):
+for mode in ("log", "magnitude", "psd", "real", "imag", "angle", "stft"):
     one("STFTSpectrogram", (20, 2), mode=mode, **SMALL)
 one("STFTSpectrogram", (20, 2), fft_length=16, padding="same", expand_dims=True, **SMALL)
 one("STFTSpectrogram", (2, 20), data_format="channels_first", **SMALL)

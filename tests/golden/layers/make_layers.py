@@ -26,8 +26,8 @@ VERSION = int(keras.__version__.split(".")[0])
 class Case:
     """A model to be made: `build(L)` gives inputs and outputs, `feed(rng)` the arrays for the inputs."""
 
-    def __init__(self, cls, name, build, feed, only):
-        self.cls, self.name, self.build, self.feed, self.only = cls, name, build, feed, only
+    def __init__(self, cls, name, build, feed, only, quantize=None):
+        self.cls, self.name, self.build, self.feed, self.only, self.quantize = cls, name, build, feed, only, quantize
 
 
 CASES, FAILED = [], []
@@ -53,9 +53,10 @@ def one(cls, *shapes, **config):
 
     only: the Keras version, where just one has it; ints: whole numbers below this go in; mask: the inputs go through
     Masking first and end in zeros; call: keyword arguments of the call; feed: arrays from a random generator; text and
-    whole: the inputs are texts, or whole numbers by their type.
+    whole: the inputs are texts, or whole numbers by their type; quantize: gives the configuration of m.quantize.
     """
-    own = {k: config.pop(k, None) for k in ("only", "ints", "mask", "call", "feed", "title", "text", "whole")}
+    names = ("only", "ints", "mask", "call", "feed", "title", "text", "whole", "quantize")
+    own = {k: config.pop(k, None) for k in names}
     call = own["call"] or {}
     shown = dict(config, **call)
     name = own["title"] or ",".join(
@@ -80,7 +81,7 @@ def one(cls, *shapes, **config):
                 x[0, -1 - i :] = 0
             return xs
 
-    CASES.append(Case(cls, name, build, feed, own["only"]))
+    CASES.append(Case(cls, name, build, feed, own["only"], own["quantize"]))
 
 
 def model(cls, name, *shapes, **more):
@@ -93,7 +94,7 @@ def model(cls, name, *shapes, **more):
             return inputs, y if isinstance(y, (list, tuple)) else [y]
 
         feed = more.get("feed") or numbers(shapes, more.get("ints", 0))
-        CASES.append(Case(cls, name, build, feed, more.get("only")))
+        CASES.append(Case(cls, name, build, feed, more.get("only"), more.get("quantize")))
         return f
 
     return register
@@ -118,6 +119,9 @@ def make(case):
         layer.set_weights(values)
         if hasattr(layer, "finalize_state"):  # Normalization keeps what it made of its weights
             layer.finalize_state()
+    if case.quantize:
+        m.quantize(config=case.quantize())
+        weights = [[o.name, w.path, np.asarray(w, "float32")] for o in m.layers for w in o.weights]
     xs = case.feed(r)
     ys = m(xs if len(xs) > 1 else xs[0], training=False) if VERSION == 3 else m.predict(xs, verbose=0)
     ys = [np.asarray(y, "float32") for y in (ys if isinstance(ys, (list, tuple)) else [ys])]
