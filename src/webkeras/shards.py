@@ -73,7 +73,10 @@ def topology(data: Mapping[str, Any], file: str) -> tuple[Any, str | None, str]:
     top = data.get("modelTopology")
     if data.get("format") == "graph-model" or not isinstance(top, dict) or "node" in top:
         raise ConfigError(f"{file}: a TF.js graph model, which keeps no layers; expected a layers model")
-    config, version = top.get("model_config", top), top.get("keras_version")
+    config, version = (
+        top.get("model_config", {k: top[k] for k in ("class_name", "config") if k in top}),
+        top.get("keras_version"),
+    )
     version = "2.2.4" if str(version).startswith("tfjs") else version
     return config, version if isinstance(version, str) else None, str(top.get("backend") or "")
 

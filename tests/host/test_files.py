@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -30,7 +31,12 @@ WHOLE = [
     for p in sorted((GOLDEN / version).iterdir())
     if p.suffix in (".keras", ".h5") and "weights" not in p.name
 ]
-SEPARATE = [f"{version}/{p.name}" for version in ANSWERS for p in sorted((GOLDEN / version).glob("*weights.h5"))]
+SEPARATE = [
+    f"{version}/{p.name}"
+    for version in ANSWERS
+    for p in sorted((GOLDEN / version).glob("*weights.*"))
+    if not re.search(r"_\d+\.", p.name)  # shards, which everything.weights.json names
+]
 
 
 def check(model: webkeras.Model, version: str, name: str) -> None:
@@ -133,6 +139,8 @@ def keras_file(**changes: bytes | None) -> bytes:
             content = changes.get(name.replace(".", "_"), good.read(name))
             if content is not None:
                 bad.writestr(name, content)
+        if npz := changes.get("model_weights_npz"):
+            bad.writestr("model.weights.npz", npz)
     return out.getvalue()
 
 
@@ -186,6 +194,10 @@ REFUSE: dict[str, tuple[Any, str]] = {
     "a picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "neither .keras, HDF5 nor JSON"),
     "half a zip": (lambda: keras_file()[:3000], "damaged .keras file"),
     "another zip": (lambda: keras_file(config_json=None), "a zip without config.json"),
+    "weights in pickles": (
+        lambda: keras_file(model_weights_h5=None, model_weights_npz=b"PK"),
+        "pickles .*can run code",
+    ),
     "a zip without weights": (lambda: keras_file(model_weights_h5=None), "no model.weights.h5"),
     "weights that are none": (lambda: keras_file(model_weights_h5=b"x" * 99), "not HDF5"),
     "half the weights": (lambda: keras_file(model_weights_h5=_weights()[:4000]), "damaged HDF5.*truncated"),

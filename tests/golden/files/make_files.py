@@ -183,7 +183,8 @@ def flat(y):
 
 
 OUT.mkdir(exist_ok=True)
-answers = {}
+kept = OUT / "answers.npz"
+answers = dict(np.load(str(kept))) if sys.argv[1:] and kept.exists() else {}
 for name in sys.argv[1:] or MODELS:
     keras.backend.clear_session()
     m = MODELS[name]()
@@ -213,6 +214,8 @@ for name in sys.argv[1:] or MODELS:
         m.save_weights(path + (".weights.h5" if not OLD else "_weights.h5"))
         with open(path + ".json", "w") as f:
             f.write(m.to_json())
+    if version == "3.15.1" and name == "everything":
+        m.save_weights(path + ".weights.json", max_shard_size=700 / 2**30)
     if OLD and name in ("nested", "deep"):
         # saved again where it was loaded: TensorFlow 1 gives the weights names that no layer has
         again = keras.models.load_model(path + ".h5")
