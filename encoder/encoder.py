@@ -32,11 +32,8 @@ from webkeras.buffer import HostBuffer
 from webkeras.errors import WebKerasError
 from webkeras.hdf5.messages import Type
 from webkeras.matching import match, split, walk
-from webkeras.shapes import size
 from webkeras.spec import LayerSpec
-from webkeras.weights import Stored, Tensor, tensor
-
-KINDS = {"float32": "<f4", "float16": "<f2", "uint8": "|u1", "uint16": "<u2", "int32": "<i4", "bool": "|u1"}
+from webkeras.weights import Tensor
 
 
 class BadInput(Exception):
@@ -113,65 +110,33 @@ class Model:
 
 def read(path: Path) -> Model:
     """A model's file, whatever it is."""
-    held = files.contents(files.File(HostBuffer(path.read_bytes()), path.name), opened)
+    file = files.File(HostBuffer(path.read_bytes()), path.name)
+    beside = {name: HostBuffer((path.parent / name).read_bytes()) for name in files.named({"model": file})["model"]}
+    held = files.contents(file, opened, others=beside)
     if held.weights is None:
-        return tensorflow_js(path, held.architecture or "")
-    if isinstance(held.weights, Stored):
+        raise BadInput("is no HDF5, .keras or TF.js layers model; expected one of these")
+    here = held.weights
+    if not isinstance(here, dict):
         if held.architecture is None:
             raise BadInput("holds weights by their place in a model, but no model; expected the whole .keras file")
         spec = dialects.read(held.architecture, path.name, held.version)
-        tensors = [t for _, _, here in walk(spec, match(spec, held.weights, has_weights)) for t in here]
-    else:
-        tensors = [t for here in held.weights.values() if isinstance(here, list) for t in here]
-    return Model(held.architecture, held.version, list({id(t): t for t in tensors}.values()), held.backend)
+        if isinstance(here, list):
+            here = split(spec, here, has_weights)
+        else:
+            here = {"": [t for _, _, tensors in walk(spec, match(spec, here, has_weights)) for t in tensors]}
+    tensors = [
+        t if t.layer else replace(t, layer=layer)
+        for layer, found in here.items()
+        for t in {id(t): t for t in found}.values()
+        if isinstance(t, Tensor)
+    ]
+    keep = isinstance(held.weights, list)  # TF.js quantises, too
+    return Model(held.architecture, held.version, tensors, held.backend, keep)
 
 
 def has_weights(layer: LayerSpec) -> bool:
     """Where names do not tell whose a weight is, all layers but inputs count."""
     return layer.class_name != "InputLayer"
-
-
-def tensorflow_js(path: Path, text: str) -> Model:
-    """A TF.js layers model: model.json, and the .bin files that it names.
-
-    Source: tfjs-core io/types.ts, ModelJSON and WeightsManifestConfig
-    """
-    try:
-        model = json.loads(text)
-        topology = model["modelTopology"]
-        config, version = topology.get("model_config", topology), topology.get("keras_version")
-        groups = [(g["paths"], g["weights"]) for g in model["weightsManifest"]]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise BadInput("is no HDF5, .keras or TF.js layers model; expected one of these") from None
-    spec = dialects.read(json.dumps(config), path.name, version)
-    tensors: list[Tensor] = []
-    for paths, rows in groups:
-        raw = b"".join((path.parent / Path(p).name).read_bytes() for p in paths)
-        offset = 0
-        for row in rows:
-            placed, nbytes = manifest_entry(row, HostBuffer(raw), offset)
-            tensors.append(placed)
-            offset += nbytes
-        if offset != len(raw):
-            raise BadInput(f"{', '.join(paths)} hold {len(raw)} bytes, but the manifest describes {offset}")
-    owners = split(spec, tensors, has_weights)
-    named = [replace(t, layer=name) for name, here in owners.items() for t in here if isinstance(t, Tensor)]
-    return Model(json.dumps(config), version, named, str(topology.get("backend") or ""), keep=True)
-
-
-def manifest_entry(row: Any, buffer: HostBuffer, offset: int) -> tuple[Tensor, int]:
-    """(weight, bytes it takes) of a manifest's row."""
-    packed = row.get("quantization", {})
-    kind, shape = packed.get("dtype", row["dtype"]), tuple(row["shape"])
-    if kind not in KINDS or not all(isinstance(n, int) and n >= 0 for n in shape):
-        raise BadInput(f"weight {row['name']!r} is {kind} of shape {shape}; expected one of {', '.join(KINDS)}")
-    nbytes = size(shape) * np.dtype(KINDS[kind]).itemsize
-    if offset + nbytes > buffer.nbytes:
-        raise BadInput(f"weight {row['name']!r} ends at byte {offset + nbytes}, but there are {buffer.nbytes}")
-    if packed and kind in layout.QUANTIZED:
-        low, scale = float(packed["min"]), float(packed["scale"])
-        return Tensor("", row["name"], shape, kind, buffer, offset, low, scale), nbytes
-    return tensor("", row["name"], shape, KINDS[kind], buffer, offset, "model.json"), nbytes
 
 
 def encoded(t: Tensor, scheme: str | None, keep: bool) -> tuple[bytes, str, float, float]:

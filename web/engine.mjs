@@ -1,5 +1,5 @@
 // engine.mjs - Pyodide with webkeras in it, and the models it holds. Runs in the page or in a worker (worker.mjs).
-import { fetchFile, name } from "./fetch.mjs";
+import { fetchFile, name, named } from "./fetch.mjs";
 
 export class Engine {
   constructor(base) {
@@ -48,26 +48,35 @@ export class Engine {
     }
   }
 
-  async load(id, { files, headers, backend }) {
-    const began = performance.now(), parts = { boot: 0 }, fetched = {}, about = {};
+  async load(id, { files, headers, backend, kerasVersion }) {
+    const began = performance.now(), parts = { boot: 0 }, about = {}, got = []; // [kind, name, bytes] each
     const told = (part, share) => {
       parts[part] = share;
       const all = Object.values(parts);
       this.tell(id, { type: "loadingprogress", progress: Math.round((99 * all.reduce((a, b) => a + b, 0)) / all.length) });
     };
-    const fetching = Object.entries(files).map(async ([kind, url]) => {
-      parts[kind] = 0;
-      const { data, cached } = await fetchFile(url, headers, (got, of) => told(kind, of ? got / of : 0));
-      told(kind, 1);
-      fetched[kind] = data;
-      about[kind] = { bytes: data.byteLength, cached, ms: performance.now() - began };
-    });
+    const take = async (kind, source, key = kind) => {
+      parts[key] = 0;
+      const { data, cached } = await fetchFile(source, headers, (some, of) => told(key, of ? some / of : 0));
+      told(key, 1);
+      got.push([kind, name(source), new Uint8Array(data)]);
+      about[key] = { bytes: data.byteLength, cached, ms: performance.now() - began };
+      return data;
+    };
+    // A file, and from the same folder those that it names and nobody gave.
+    const given = Object.values(files).flat().map(name);
+    const all = async (kind, source) => {
+      const data = await take(kind, source);
+      if (source instanceof Blob || (kind !== "model" && files.weights && files.metadata)) return;
+      const wanted = named(data).filter((n) => !given.includes(n));
+      await Promise.all(wanted.map((n) => take("beside", new URL(encodeURIComponent(n), source).href, n)));
+    };
+    const fetching = Object.entries(files).flatMap(([kind, source]) =>
+      Array.isArray(source) ? source.map((s) => (/\.json$/i.test(name(s)) ? all(kind, s) : take("beside", s, name(s)))) : all(kind, source));
     await Promise.all([this.booting.then(() => told("boot", 1)), ...fetching]);
     const loaded = performance.now();
     this.tell(id, { type: "initprogress", progress: 0 });
-    const kinds = ["model", "weights", "metadata"];
-    const chosen = await this.chosen(backend);
-    const handle = this.page.load(kinds.map((k) => fetched[k] && new Uint8Array(fetched[k])), kinds.map((k) => name(files[k])), chosen);
+    const handle = this.page.load(got, await this.chosen(backend), kerasVersion);
     try {
       await this.settle(this.page.warm(handle));
     } catch (e) {

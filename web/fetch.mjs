@@ -12,6 +12,18 @@ export function name(source) {
   return source instanceof Blob ? (source.name ?? "the file") : decodeURIComponent(new URL(source).pathname.split("/").pop());
 }
 
+/** The files that a file's JSON names, all in its own folder: shards of a TF.js model, of Keras' weights.json, of the encoder's. */
+export function named(data) {
+  if (new Uint8Array(data)[0] !== 0x7b) return []; // "{"
+  try {
+    const { weightsManifest = [], weight_map = {}, shards = [] } = JSON.parse(new TextDecoder().decode(data));
+    const names = [...weightsManifest.flatMap((g) => g.paths.map((p) => p.replace(/^\.\//, ""))), ...Object.values(weight_map).flat(), ...shards.map((s) => s.file)];
+    return [...new Set(names)].filter((n) => !/^\.|[/\\:?#]/.test(n)); // the others Python refuses
+  } catch {
+    return []; // what is wrong, Python says
+  }
+}
+
 /** A URL's, or a Blob's, {data: ArrayBuffer, cached: whether it was here already}; progress(bytes, of how many) meanwhile. */
 export async function fetchFile(url, headers, progress) {
   if (url instanceof Blob) return { data: await url.arrayBuffer(), cached: true };

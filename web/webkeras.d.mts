@@ -12,15 +12,23 @@ export type Inputs = Record<string, Numbers | Shaped>;
 /** Flat, in C order; the shape has the batch axis. */
 export type Output = Float32Array & { shape: number[] };
 
+export type Source = string | URL | Blob;
+
 export interface Options {
-  /** URLs relative to the page, or files the visitor chose. `model` alone for .keras and .h5. */
-  filepaths: { model: string | URL | Blob; weights?: string | URL | Blob; metadata?: string | URL | Blob };
+  /**
+   * URLs relative to the page, or files the visitor chose. `model` alone for .keras, .h5 and the model.json of TF.js.
+   * Files that another one names (shards) are fetched from its folder; of files a visitor chose they are given in
+   * `weights`, a list then.
+   */
+  filepaths: { model: Source; weights?: Source | readonly Source[]; metadata?: Source };
   /** false: the CPU. Default true. */
   gpu?: boolean;
   /** Default "auto": the first of webgl2, wasm and reference that works here. */
   backend?: Backend | "auto";
   /** Sent with every request for the model's files; those are then not kept in the Cache API. */
   headers?: Record<string, string>;
+  /** Which Keras wrote files that do not say so, as in "1.2.2". */
+  kerasVersion?: string;
   /** Run in a Web Worker. Default true. */
   worker?: boolean;
   /** Where pyodide/, engine.mjs and the rest lie. Default: where the script came from. */

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Buffer(Protocol):
@@ -18,6 +19,9 @@ class Buffer(Protocol):
 
     def part(self, offset: int, nbytes: int) -> Buffer:
         """A range that lies inside, as a buffer of its own."""
+
+    def followed(self, others: Sequence[Any]) -> Buffer:
+        """This and others of its kind, one after another, as one."""
 
 
 @dataclass(frozen=True)
@@ -35,3 +39,6 @@ class HostBuffer:
 
     def part(self, offset: int, nbytes: int) -> HostBuffer:
         return HostBuffer(self.data[offset : offset + nbytes])
+
+    def followed(self, others: Sequence[HostBuffer]) -> HostBuffer:
+        return HostBuffer(b"".join(b.data for b in (self, *others)))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, urljoin
 
+from webkeras import files
+from webkeras.buffer import HostBuffer
 from webkeras.errors import NoBackend, WebKerasError
-from webkeras.model import Model, load_model
+from webkeras.model import Model, assembled
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,14 @@ class JsBuffer:
     def part(self, offset: int, nbytes: int) -> JsBuffer:
         """A range of it; nothing is copied."""
         return JsBuffer(self.js.subarray(offset, offset + nbytes))
+
+    def followed(self, others: Sequence[JsBuffer]) -> JsBuffer:
+        """This and others in one piece: a copy, by JavaScript."""
+        whole, at = self.js.constructor.new(sum(b.nbytes for b in (self, *others))), 0
+        for b in (self, *others):
+            whole.set(b.js, at)
+            at += b.nbytes
+        return JsBuffer(whole)
 
 
 async def fetch(url: str, headers: Mapping[str, str] | None = None) -> bytes:
@@ -57,11 +68,19 @@ async def fetch_model(
     headers: Mapping[str, str] | None = None,
     **options: Any,
 ) -> Model:
-    """`load_model` for URLs: all files are fetched at once; further options are those of `load_model`.
+    """`load_model` for URLs: all files are fetched at once, those that they name after them; further options are those
+    of `load_model`.
 
     Raises WebKerasError where a file cannot be fetched, and whatever load_model raises.
     """
-    urls = [url, weights, metadata]
-    found = dict(zip(urls, await asyncio.gather(*(fetch(u, headers) for u in urls if u)), strict=False))
-    source = found.pop(url)
-    return load_model(source, weights=found.get(weights), metadata=found.get(metadata), **options)
+    urls = {k: u for k, u in {"model": url, "weights": weights, "metadata": metadata}.items() if u}
+    given = {k: await f for k, f in {k: asyncio.ensure_future(_file(u, headers)) for k, u in urls.items()}.items()}
+    beside: dict[str, str] = {}
+    for kind, names in files.named(given).items():
+        beside |= {name: urljoin(urls[kind], quote(name)) for name in names}
+    parts = await asyncio.gather(*(_file(u, headers) for u in beside.values()))
+    return assembled(given, {n: f.buffer for n, f in zip(beside, parts, strict=True)}, **options)
+
+
+async def _file(url: str, headers: Mapping[str, str] | None) -> files.File:
+    return files.File(HostBuffer(await fetch(url, headers)), url.split("?")[0].split("/")[-1])

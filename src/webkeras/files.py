@@ -1,4 +1,5 @@
-"""Files as Keras saves them -> Spec and weights: `.keras`, `.h5`, `.weights.h5`, or JSON with any of the weight files.
+"""Files as Keras saves them -> Spec and weights: `.keras`, `.h5`, `.weights.h5`, or JSON with any of the weight files,
+or a TF.js layers model.
 
 What a file is says its content, not its name. Weights stay byte ranges of the buffer that was handed in.
 """
@@ -6,19 +7,21 @@ What a file is says its content, not its name. Weights stay byte ranges of the b
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from webkeras import dialects, hdf5
+from webkeras import dialects, hdf5, shards
 from webkeras.buffer import Buffer, HostBuffer
 from webkeras.errors import ConfigError, WeightsError
 from webkeras.hdf5.structure import SIGNATURE
+from webkeras.shards import Shards
 from webkeras.spec import Spec
 from webkeras.text import loads
-from webkeras.weights import Stored, Tensor, Weights, tensor
+from webkeras.weights import Found, Stored, Tensor, Weights, tensor
 from webkeras.weights import read as read_listed
 
 WEIGHTS = "model.weights.h5"
@@ -60,19 +63,22 @@ class Contents:
 
     architecture: str | None
     version: str | None
-    weights: Weights | Stored | None
+    weights: Found | None
     backend: str = ""
 
 
-def contents(file: File, opener: Opener = hdf5.open_file, with_weights: bool = True) -> Contents:
-    """A model's file, taken apart.
+NONE: Shards = {}
+
+
+def contents(file: File, opener: Opener = hdf5.open_file, with_weights: bool = True, others: Shards = NONE) -> Contents:
+    """A model's file, taken apart; `others` are the files that it names.
 
     Raises ConfigError or WeightsError, naming the file.
     """
     if file.kind == "zip":
         return archived(file, opener, with_weights)
     if file.kind == "text":
-        return Contents(file.text(), None, None)
+        return textual(file, opener, with_weights, others)
     root = opener(file.buffer, file.name)
     config, version = (root.attrs.get(k) for k in ("model_config", "keras_version"))
     found = h5_weights(root, file.name) if with_weights else None
@@ -80,31 +86,76 @@ def contents(file: File, opener: Opener = hdf5.open_file, with_weights: bool = T
     return Contents(config if isinstance(config, str) else None, str(version) if version else None, found, backend)
 
 
+def textual(file: File, opener: Opener, with_weights: bool, others: Shards) -> Contents:
+    """A model's JSON: Keras', or TF.js' with its weights in files of their own; or Keras' list of files of weights."""
+    text = file.text()
+    told = shards.told(text)
+    if shards.MANIFEST in told:
+        config, version, backend = shards.topology(told, file.name)
+        found = shards.tensorflow_js(told, others, file.name) if with_weights else None
+        return Contents(json.dumps(config), version, found, backend)
+    if shards.MAP in told:
+        parts = [(n, shards.shard(n, others, file.name)) for n in shards.named(told, file.name)]
+        trees = [h5_weights(opener(buffer, name), name) for name, buffer in parts]
+        return Contents(None, None, shards.merged((t for t in trees if isinstance(t, Stored)), file.name))
+    return Contents(text, None, None)
+
+
+def named(files: Mapping[str, File]) -> dict[str, list[str]]:
+    """The files that a model's files ("model", "weights", "metadata") name, which must lie beside them, by who it is.
+
+    Weights with metadata are numbers whatever they look like, and metadata with weights need no shards.
+    Raises WeightsError for other names.
+    """
+    silent = {"weights", "metadata"} if {"weights", "metadata"} <= set(files) else set()
+    return {kind: _named(file) for kind, file in files.items() if kind not in silent}
+
+
+def _named(file: File) -> list[str]:
+    if file.kind != "text" or file.buffer.read(0, 1) != b"{":
+        return []
+    return shards.named(shards.told(file.text()), file.name)
+
+
 def open_model(
-    model: File, weights: File | None = None, metadata: File | None = None, keras_version: str | None = None
-) -> tuple[Spec, Weights | Stored]:
+    model: File,
+    weights: File | None = None,
+    metadata: File | None = None,
+    keras_version: str | None = None,
+    others: Shards = NONE,
+) -> tuple[Spec, Found]:
     """The Spec of a model file, and its weights: those in the file, or those of a file of their own.
 
+    `others` are the files that one of the three names (see `named`), by name.
     Raises ConfigError or WeightsError, naming the file.
     """
-    if weights is None and metadata is not None:
-        raise WeightsError(f"{metadata.name}: metadata without weights; expected both or neither")
-    held = contents(model, with_weights=weights is None)
+    if weights is not None and weights.name in _named(model):
+        others, weights = {**others, weights.name: weights.buffer}, None
+    held = contents(model, with_weights=weights is None, others=others)
     if held.architecture is None:
         raise ConfigError(f"{model.name}: holds weights only; expected the model's JSON first, and this as weights")
     old = "1" if model.kind == "hdf5" else None  # Keras 1 did not always say so
     spec = dialects.read(held.architecture, model.name, held.version or keras_version or old)
     spec.backend = held.backend or spec.backend
-    return spec, held.weights or {} if weights is None else read_weights(weights, metadata)
+    if weights is None and metadata is None:
+        return spec, {} if held.weights is None else held.weights
+    return spec, read_weights(weights, metadata, others)
 
 
-def read_weights(weights: File, metadata: File | None) -> Weights | Stored:
+def read_weights(weights: File | None, metadata: File | None, others: Shards = NONE) -> Found:
     """The weights of a file of their own: the encoder's with its metadata, HDF5, or those of a `.keras`."""
     if metadata is not None:
+        if weights is None:
+            names = _named(metadata)
+            if not names:
+                raise WeightsError(f"{metadata.name}: metadata without weights; expected both or neither")
+            weights = File(shards.joined(names, others, metadata.name), f"the files of {metadata.name}")
         return read_listed(metadata.text(), weights.buffer, weights.name)
-    if weights.kind == "text":
-        raise WeightsError(f"{weights.name}: weights of the encoder need their metadata; give metadata=... too")
-    return contents(weights).weights or {}
+    if weights is None or (weights.kind == "text" and not _named(weights)):
+        name = weights.name if weights else "weights"
+        raise WeightsError(f"{name}: weights of the encoder need their metadata; give metadata=... too")
+    found = contents(weights, others=others).weights
+    return {} if found is None else found
 
 
 def archived(file: File, opener: Opener, with_weights: bool) -> Contents:
@@ -125,6 +176,10 @@ def archived(file: File, opener: Opener, with_weights: bool) -> Contents:
         raise ConfigError(f"{file.name}: a damaged .keras file ({' '.join(str(e).split())}); fetch it whole") from None
     told = loads(about, f"{file.name}: metadata.json", ConfigError, "what Keras wrote")
     version = told.get("keras_version") if isinstance(told, dict) else None
+    if with_weights and held is None and any(n.endswith(".npz") for n in members):
+        raise WeightsError(
+            f"{file.name}: keeps its weights as Python's pickles (.npz), which can run code; save it with HDF5"
+        )
     if with_weights and held is None:
         raise WeightsError(f"{file.name}: has no {WEIGHTS}; expected a .keras file with HDF5 weights")
     found = None if held is None else h5_weights(opener(held, file.name), file.name)

@@ -17,7 +17,7 @@ from typing import Any
 
 from webkeras.errors import WeightsError
 from webkeras.shapes import Shape, size
-from webkeras.text import loads
+from webkeras.text import loads, short
 
 FORMAT = "webkeras-1"
 BYTES = {"float32": 4, "float16": 2, "uint16": 2, "uint8": 1}
@@ -80,7 +80,7 @@ def parse(text: str, file: str = "metadata") -> Metadata:
             raise WeightsError(f"{file}: unknown key {min(unknown)!r}; expected format, keras_version, shards, weights")
         if not isinstance(data.get("keras_version"), str | None):
             raise WeightsError(f"{file}: keras_version {data['keras_version']!r}; expected text such as '2.0.5'")
-        version, shards, data = data.get("keras_version"), _shards(data.get("shards", []), file), data.get("weights")
+        version, shards, data = data.get("keras_version"), listed(data.get("shards", []), file), data.get("weights")
     if not isinstance(data, list):
         raise WeightsError(f"{file}: holds no list of weights; expected what the encoder wrote")
     entries, end, seen = [], 0, set()
@@ -111,7 +111,7 @@ def _entry(row: Any, where: str) -> Entry:
     if row["type"] not in list(BYTES):  # not hashed: it may be anything
         raise WeightsError(f"{where}: type {row['type']!r}; expected one of {', '.join(BYTES)}")
     shape, numbers = row["shape"], (row["offset"], row["length"])
-    if not isinstance(shape, list) or not all(_whole(n) for n in (*shape, *numbers)):
+    if not isinstance(shape, list) or not all(whole(n) for n in (*shape, *numbers)):
         raise WeightsError(
             f"{where}: offset, length and shape must be whole numbers, not negative; found {shape}, {numbers}"
         )
@@ -125,32 +125,38 @@ def _entry(row: Any, where: str) -> Entry:
     if "quantization" in row:
         q = row["quantization"]
         fits = isinstance(q, Mapping) and q.get("scheme") == "linear" and set(q) == {"scheme", "min", "scale"}
-        if not fits or not all(_finite(q[k]) for k in ("min", "scale")):
+        if not fits or not all(finite(q[k]) for k in ("min", "scale")):
             raise WeightsError(f"{where}: quantization {q!r}; expected scheme 'linear', a finite min and scale")
         low, scale = float(q["min"]), float(q["scale"])
     return Entry(row["layer_name"], row["weight_name"], row["offset"], tuple(shape), row["type"], low, scale)
 
 
-def _whole(n: Any) -> bool:
+def whole(n: Any) -> bool:
     return isinstance(n, int) and not isinstance(n, bool) and n >= 0
 
 
-def _finite(n: Any) -> bool:
+def finite(n: Any) -> bool:
     return isinstance(n, int | float) and not isinstance(n, bool) and -FLOAT32_MAX <= n <= FLOAT32_MAX
 
 
-def _shards(rows: Any, file: str) -> tuple[Shard, ...]:
+def listed(rows: Any, file: str) -> tuple[Shard, ...]:
+    """The shards that a metadata file lists. Raises WeightsError."""
     if not isinstance(rows, list):
         raise WeightsError(f"{file}: shards {rows!r}; expected a list")
     shards = []
     for row in rows:
         fits = isinstance(row, Mapping) and set(row) == {"file", "bytes"}
-        if not fits or not isinstance(row["file"], str) or not _whole(row["bytes"]):
+        if not fits or not isinstance(row["file"], str) or not whole(row["bytes"]):
             raise WeightsError(f"{file}: shard {row!r}; expected a file name and its bytes")
-        if any(c in row["file"] for c in "/\\:?#") or row["file"].startswith("."):
-            raise WeightsError(f"{file}: shard file {row['file']!r}; expected a plain name in the same folder")
-        shards.append(Shard(row["file"], row["bytes"]))
+        shards.append(Shard(plain(row["file"], file), row["bytes"]))
     return tuple(shards)
+
+
+def plain(name: Any, file: str) -> str:
+    """The name of a file that `file` names. Raises WeightsError unless it lies in the same folder."""
+    if not isinstance(name, str) or not name or any(c in name for c in "/\\:?#\0") or name.startswith("."):
+        raise WeightsError(f"{file}: shard file {short(name)}; expected a plain name in the same folder")
+    return name
 
 
 def dump(entries: Sequence[Entry], shards: Sequence[Shard] = (), keras_version: str | None = None) -> str:

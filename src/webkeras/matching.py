@@ -8,6 +8,7 @@ layer weights go by order, never by name: names of real files need not match any
   Keras 1 lists the layers of nested Sequentials as if they stood in the outer model.
 - New files (`.keras`, `.weights.h5`) are trees. A layer's key is its class in snake case, numbered within its model;
   operations are not counted. What a layer has inside hangs below by attribute.
+- TF.js lists all weights of a model as if it were nested in another.
 - An object in several places is written once.
 
 Source: keras 2 engine/saving.py, hdf5_format.py; keras 3 legacy_h5_format.py, saving_lib.py
@@ -24,7 +25,7 @@ from typing import Any
 
 from webkeras.errors import WeightsError
 from webkeras.spec import LayerSpec, Spec, snake
-from webkeras.weights import Stored, Tensor, Weights
+from webkeras.weights import Found, Stored, Tensor, Weights
 
 HasWeights = Callable[[LayerSpec], bool]
 
@@ -41,12 +42,14 @@ RANDOM = re.compile(r"_*(seed|random)_generator(_\d+)?")  # the state of a rando
 CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 
 
-def match(spec: Spec, found: Weights | Stored, has_weights: HasWeights) -> Weights:
+def match(spec: Spec, found: Found, has_weights: HasWeights) -> Weights:
     """The weights of every layer of a model; nested models as mappings. A match may be matched again.
 
     `has_weights` says whether a layer of this class can have any.
     Raises WeightsError, naming the weight, where one belongs to no layer.
     """
+    if isinstance(found, list):
+        found = split(spec, found, has_weights)
     tree = stored(spec, found, ()) if isinstance(found, Stored) else listed(spec, found, has_weights)
     twins: dict[Any, list[Tensor]] = {}
     for s, _, tensors in walk(spec, tree):

@@ -12,16 +12,17 @@ from typing import Any, Self
 
 from webkeras import files
 from webkeras.backends import Backend, Executable, choose
-from webkeras.buffer import HostBuffer
+from webkeras.buffer import Buffer, HostBuffer
 from webkeras.errors import ConfigError, ShapeError, WebKerasError, WeightsError
 from webkeras.kept import Kept
 from webkeras.layers.base import custom_objects as meanings
 from webkeras.lazy import np
 from webkeras.shapes import Shape, size
+from webkeras.shards import Shards
 from webkeras.spec import Spec, flat, replace
 from webkeras.trace import Network, input_shapes, one_sample, output_names, resolved, stateful_batch, text_inputs
 from webkeras.version import Version
-from webkeras.weights import Stored, Weights
+from webkeras.weights import Found
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Model:
     def __init__(
         self,
         spec: Spec,
-        weights: Weights | Stored,
+        weights: Found,
         backend: Backend,
         theano_kernels: bool | None = None,
         custom: Mapping[str, Any] | None = None,
@@ -334,22 +335,40 @@ def load_model(
     theano_kernels: bool | None = None,
 ) -> Model:
     """A model from what Keras saved (`.keras`, `.h5`), or from its JSON and weights: the encoder's with their metadata,
-    `.weights.h5`, or those of a whole model's file. Each is a path, or the file's bytes.
+    `.weights.h5`, `.weights.json`, or those of a whole model's file; or from the model.json of a TF.js layers model.
+    Each is a path, or the file's bytes.
 
+    Files that one of these names, shards of weights, are read from the folder it lies in.
     `custom_objects` are functions of tensors by name, for Lambda layers and custom activations, and subclasses of
     `webkeras.Layer`. `keras_version` says which Keras wrote a file that does not say so itself. `theano_kernels` says
     that it was trained on Theano, which turned kernels around and padded otherwise for "same": files of Keras 1 do not
     tell.
     Raises ConfigError, WeightsError or NoBackend; nothing is half loaded.
     """
-    if metadata is not None and weights is None:
-        raise ConfigError("load_model: metadata come with weights; give both or neither")
-    spec, found = files.open_model(
-        _file(source, "model"),
-        None if weights is None else _file(weights, "weights"),
-        None if metadata is None else _file(metadata, "metadata"),
-        keras_version,
-    )
+    paths = {"model": source, "weights": weights, "metadata": metadata}
+    given = {what: _file(path, what) for what, path in paths.items() if path is not None}
+    beside: dict[str, Buffer] = {}
+    for what, names in files.named(given).items():
+        path = paths[what]
+        if isinstance(path, str | Path):
+            beside |= {name: _file(Path(path).parent / name, "weights").buffer for name in names}
+    return assembled(given, beside, backend, custom_objects, keras_version, theano_kernels)
+
+
+def assembled(
+    given: Mapping[str, files.File],
+    beside: Shards,
+    backend: str = "auto",
+    custom_objects: Mapping[str, Any] | None = None,
+    keras_version: str | None = None,
+    theano_kernels: bool | None = None,
+) -> Model:
+    """The model of files that were read: "model", and perhaps "weights" and "metadata"; `beside`, the files they name.
+
+    The options, and what is raised, are those of `load_model`.
+    """
+    parts = (given.get("weights"), given.get("metadata"))
+    spec, found = files.open_model(given["model"], *parts, keras_version, beside)
     return Model(spec, found, choose(backend), theano_kernels, custom_objects)
 
 

@@ -9,27 +9,24 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 from webkeras import files
-from webkeras.backends import available, choose
+from webkeras.backends import available
 from webkeras.backends import why_not as why_not  # for the page
 from webkeras.backends.webgl2 import context
 from webkeras.errors import ConfigError, ShapeError
 from webkeras.fetch import JsBuffer
-from webkeras.model import Model, Prepared
+from webkeras.model import Model, Prepared, assembled
 from webkeras.shapes import Shape, size
 from webkeras.trace import input_shapes, one_sample, output_names
 
 
-def load(given: Any, names: Any, backend: str) -> Model:
-    """A model from its file, weights and metadata as Uint8Arrays (null where there are none), and the files' names.
+def load(given: Any, backend: str, keras_version: str | None) -> Model:
+    """A model from its files, [kind, name, Uint8Array] each: "model", "weights", "metadata", and the others they name.
 
     Raises ConfigError, WeightsError or NoBackend.
     """
-    model, weights, metadata = (
-        files.File(JsBuffer(b), name) if b else None for b, name in zip(given, names, strict=True)
-    )
-    if model is None:
-        raise ConfigError("the model's file was not given")
-    return Model(*files.open_model(model, weights, metadata), choose(backend))
+    named = [(str(kind), files.File(JsBuffer(data), str(name))) for kind, name, data in given]
+    beside = {f.name: f.buffer for kind, f in named if kind == "beside"}
+    return assembled(dict(named), beside, backend, keras_version=keras_version or None)
 
 
 def describe(model: Model) -> str:

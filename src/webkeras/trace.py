@@ -15,7 +15,7 @@ from webkeras.shapes import Shape
 from webkeras.spec import Call, LayerSpec, Ref, Spec, flat, replace
 from webkeras.text import short
 from webkeras.version import Version
-from webkeras.weights import Stored, Tensor, Weights
+from webkeras.weights import Found, Tensor, Weights
 
 
 class Tensors(dict[Ref, Any]):
@@ -28,7 +28,7 @@ class Tensors(dict[Ref, Any]):
 class Network:
     """A Spec with its layers made and their weights at hand; a nested model is a Network too."""
 
-    def __init__(self, spec: Spec, weights: Weights | Stored, version: Version | None = None) -> None:
+    def __init__(self, spec: Spec, weights: Found, version: Version | None = None) -> None:
         """Raises ConfigError for a layer or key nobody knows, WeightsError for weights that belong to no layer."""
         self.spec = spec
         version = version or Version(spec.keras_version or spec.dialect)

@@ -38,7 +38,7 @@ class Tensor:
         return values * np.float32(self.scale) + np.float32(self.min) if self.type.startswith("uint") else values
 
 
-__all__ = ["Buffer", "HostBuffer", "Stored", "Tensor", "Weights", "read", "tensor"]
+__all__ = ["Buffer", "Found", "HostBuffer", "Stored", "Tensor", "Weights", "read", "tensor"]
 
 # By layer, in the file's order; a nested model's are a mapping again, once it is known which belongs to which.
 Weights = dict[str, "list[Tensor] | Weights"]
@@ -50,6 +50,10 @@ class Stored:
 
     tensors: list[Tensor] = field(default_factory=list)
     children: dict[str, Stored] = field(default_factory=dict)
+
+
+# What a file of weights gave: by layer, as a tree, or in the model's order without a word on whose they are.
+Found = Weights | Stored | list[Tensor]
 
 
 def tensor(layer: str, name: str, shape: Shape, code: str, buffer: Buffer, offset: int, file: str) -> Tensor:

@@ -14,7 +14,7 @@ FLOORS = [
     {"shapes", "expr", "text"},
     {"graph", "format", "spec", "hdf5", "kept"},
     {"ops", "weights", "dialects"},
-    {"layers", "passes", "plan", "matching"},
+    {"layers", "passes", "plan", "matching", "shards"},
     {"trace", "backends"},
     {"files"},
     {"model"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -15,7 +16,7 @@ from webkeras.buffer import HostBuffer
 from webkeras.errors import WeightsError
 from webkeras.hdf5 import Dataset, Group, open_file
 
-VERSIONS = ["earliest", "v108", "v110", "v112", "v114"]
+VERSIONS = ["earliest", "v108", "v110", "v112", "v114", "v200"]
 
 
 def written(fill: Any, libver: str = "earliest", **options: Any) -> bytes:
@@ -155,15 +156,51 @@ def test_chunks_and_filters(libver: str, options: str) -> None:
     assert compare(written(fill, libver)) == 18
 
 
-@pytest.mark.parametrize("libver", ["earliest", "v110"])
-@pytest.mark.parametrize("options", CHUNKED)
-def test_datasets_that_can_grow_on_every_axis(libver: str, options: str) -> None:
+GROWS = {  # shape, chunks, how far it may grow: each is another index, and another order in it
+    "on every axis": ((40, 50), (2, 4), (None, None)),
+    "on the first axis": ((7, 9, 3), (2, 4, 2), (None, 9, 3)),
+    "on the last axis": ((7, 9, 3), (2, 4, 2), (7, 9, None)),
+    "to an end": ((7, 9), (2, 4), (20, 11)),
+    "on one axis, the others to an end": ((7, 9, 3), (2, 4, 1), (8, None, 5)),
+    "without end, of many chunks": ((2000,), (1,), (None,)),
+    "to an end, of many chunks": ((2000,), (1,), (3000,)),
+    "not, of many chunks": ((2000,), (1,), None),
+}
+
+
+@pytest.mark.parametrize("libver", ["earliest", "v110", "v200"])
+@pytest.mark.parametrize("options", ["plain", "all"])
+def test_datasets_that_can_grow(libver: str, options: str) -> None:
     def fill(h: h5py.File) -> None:
-        for i, shape in enumerate([(7, 9), (40, 50)]):
-            kind = {**CHUNKED[options], "chunks": (2, 4), "maxshape": (None, None)}
+        for i, (shape, chunks, most) in enumerate(GROWS.values()):
+            kind = {**CHUNKED[options], "chunks": chunks, "maxshape": most}
             h.create_dataset(str(i), data=numbers(shape), **kind)
 
-    assert compare(written(fill, libver)) == 2
+    assert compare(written(fill, libver)) == len(GROWS)
+
+
+@pytest.mark.parametrize("most", [None, (9, 12)])
+def test_chunks_whose_places_follow_from_their_number(most: Any, tmp_path: Path) -> None:
+    """The implicit index: all room is taken at once."""
+    with h5py.File(tmp_path / "f.h5", "w", libver=("v110", "latest")) as h:
+        created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        created.set_chunk((2, 4))
+        created.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        space = h5py.h5s.create_simple((7, 9), most)
+        made = h5py.h5d.create(h.id, b"x", h5py.h5t.IEEE_F32LE, space, created)
+        made.write(h5py.h5s.ALL, h5py.h5s.ALL, numbers((7, 9)))
+    data = (tmp_path / "f.h5").read_bytes()
+    assert b"FAHD" not in data
+    assert compare(data) == 1
+
+
+def test_filters_that_leave_out_the_edge_are_refused() -> None:
+    """h5py cannot ask for them: the flag of the layout (version 4, chunked, flags, rank, ...) is set by hand."""
+    data = written(lambda h: h.create_dataset("a", data=numbers((7, 9)), chunks=(2, 4), compression="gzip"), "v110")
+    here = bytes([4, 2, 0, 3, 1, 2, 4, 4])
+    assert data.count(here) == 1
+    with pytest.raises(WeightsError, match="leave out the chunks at its edge"):
+        array(opened(data.replace(here, bytes([4, 2, 1, 3, 1, 2, 4, 4])))["a"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("libver", VERSIONS)

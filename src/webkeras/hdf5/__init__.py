@@ -7,7 +7,7 @@ nobody vouches for. This one gives (buffer, offset) for contiguous data, runs un
 every address before it is followed and every size before it is allocated. tests/host/test_hdf5.py compares it to h5py.
 
 Read: superblocks 0 to 3; old and new groups, compact and dense; attributes of numbers and strings, fixed and variable;
-contiguous, compact and chunked data (B-trees, single, implicit and fixed-array indexes), gzip, shuffle and Fletcher-32.
+contiguous, compact and chunked data by all six chunk indexes, with gzip, shuffle and Fletcher-32.
 Anything else is refused by name; the encoder, which has h5py, reads it.
 
 Source: the HDF5 File Format Specification, version 3.0
@@ -129,7 +129,8 @@ class Dataset(Object):
         space, kind = self.message(DATASPACE), self.message(DATATYPE)
         if space is None or kind is None:
             reader.damaged(f"{name} has no dataspace or no datatype")
-        self.shape: Shape = dataspace(reader, space)
+        self.space = dataspace(reader, space)
+        self.shape: Shape = self.space.shape
         self.type: Type = datatype(reader, kind)
 
     @property
@@ -154,7 +155,7 @@ class Dataset(Object):
             if stored.nbytes < self.nbytes:
                 r.damaged(f"{self.name} holds {stored.nbytes} bytes, its shape {self.shape} takes {self.nbytes}")
             return r.buffer, r.position(stored.address, self.nbytes, self.name)
-        return HostBuffer(chunks.joined(r, self.name, self.shape, self.type.size, stored, self.message(FILTERS))), 0
+        return HostBuffer(chunks.joined(r, self.name, self.space, self.type.size, stored, self.message(FILTERS))), 0
 
 
 def _opened(reader: Reader, address: int, name: str) -> Group | Dataset:

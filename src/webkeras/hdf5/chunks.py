@@ -1,19 +1,18 @@
-"""How a dataset's elements are stored: layouts, chunk indexes and filters."""
+"""How a dataset's elements are stored: layouts, and chunks with their filters."""
 
 from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from webkeras.hdf5.links import tree_records
+from webkeras.hdf5.indexes import BTREE, PARAMETERS, SINGLE, Chunk, Grid, chunks
+from webkeras.hdf5.messages import Dataspace
 from webkeras.hdf5.structure import Cursor, Reader
 from webkeras.shapes import Shape, size
 
 GZIP, SHUFFLE, FLETCHER = 1, 2, 3
 RATIO = 1032  # deflate cannot do better
-BTREE, SINGLE, IMPLICIT, FIXED, BTREE2 = 0, 1, 2, 3, 5
 
 
 @dataclass(frozen=True)
@@ -26,9 +25,7 @@ class Layout:
     chunk: Shape | None = None
     index: int = BTREE
     stored: int | None = None  # bytes of the single filtered chunk
-
-
-Chunk = tuple[Shape, int, int, int]  # where it begins, address, bytes stored, filters left out
+    whole_edges: bool = True  # chunks that stick out over the edge went through the filters, too
 
 
 def layout(reader: Reader, data: bytes, name: str) -> Layout:
@@ -45,7 +42,7 @@ def layout(reader: Reader, data: bytes, name: str) -> Layout:
             return Layout(address, 1 << 48)  # old layouts do not say; the file's end bounds it
         return Layout(address, chunk=dims[:-1])
     kind = c.uint(1)
-    if version not in (3, 4) or kind > 2:
+    if version not in (3, 4, 5) or kind > 2:
         reader.refuse(f"{name} has a layout of version {version}, class {kind}")
     if kind == 0:
         return Layout(compact=c.take(c.uint(2)))
@@ -60,28 +57,33 @@ def layout(reader: Reader, data: bytes, name: str) -> Layout:
     if index == SINGLE and flags & 2:
         stored = c.length()
         c.take(4)
-    c.take({FIXED: 1, BTREE2: 6}.get(index, 0))
-    if index not in (SINGLE, IMPLICIT, FIXED, BTREE2):
-        reader.refuse(f"{name} can grow (chunk index {index})")
-    return Layout(c.address(), chunk=dims[:-1], index=index, stored=stored)
+    if index not in PARAMETERS:
+        reader.refuse(f"{name} has chunks in an index of type {index}")
+    c.take(PARAMETERS[index])
+    return Layout(c.address(), chunk=dims[:-1], index=index, stored=stored, whole_edges=not flags & 1)
 
 
-def joined(reader: Reader, name: str, shape: Shape, item: int, where: Layout, pipeline: bytes | None) -> bytes:
+def joined(reader: Reader, name: str, space: Dataspace, item: int, where: Layout, pipeline: bytes | None) -> bytes:
     """The elements of a chunked dataset in row-major order.
 
     Everything is checked before memory is taken: chunks cannot hold more than deflate can, nor overlap in the file.
     """
-    chunk, filters = where.chunk or (), _filters(reader, pipeline, name)
+    shape, chunk, filters = space.shape, where.chunk or (), _filters(reader, pipeline, name)
     if len(chunk) != len(shape) or not all(chunk):
         reader.damaged(f"{name} of shape {shape} has chunks of shape {chunk}")
+    if filters and not where.whole_edges:
+        reader.refuse(f"{name} has filters that leave out the chunks at its edge")
     total, piece = size(shape) * item, size(chunk) * item
-    grid = [-(-n // c) for n, c in zip(shape, chunk, strict=True)]
-    if size(grid) * reader.offsets > reader.buffer.nbytes or size(grid) > 1 << 20:
-        reader.damaged(f"{name} has {size(grid)} chunks in a file of {reader.buffer.nbytes} bytes")
+    counts = tuple(-(-n // c) for n, c in zip(shape, chunk, strict=True))
+    most = tuple(None if n is None else -(-n // c) for n, c in zip(space.most, chunk, strict=True))
+    if size(counts) * reader.offsets > reader.buffer.nbytes or size(counts) > 1 << 20:
+        reader.damaged(f"{name} has {size(counts)} chunks in a file of {reader.buffer.nbytes} bytes")
+    grid = Grid(chunk, counts, most, piece)
     found: dict[Shape, Chunk] = {}
-    for c in itertools.islice(_chunks(reader, name, where, grid, piece, bool(filters)), size(grid) + 1):
+    every = chunks(reader, name, where.address, where.index, grid, where.stored, bool(filters))
+    for c in itertools.islice(every, size(counts) + 1):
         found[c[0]] = c
-    expected = {tuple(i * c for i, c in zip(at, chunk, strict=True)) for at in itertools.product(*map(range, grid))}
+    expected = {start for start, _ in grid.numbered()}
     if set(found) != expected:
         reader.damaged(f"{name} has {len(found)} chunks, its shape takes {len(expected)}")
     stored = sum(c[2] for c in found.values())
@@ -118,55 +120,6 @@ def _filters(reader: Reader, data: bytes | None, name: str) -> list[tuple[int, i
             reader.refuse(f"{name} is packed by HDF5 filter {kind}")
         found.append((kind, parameters[0] if parameters else 0))
     return found
-
-
-def _chunks(
-    reader: Reader, name: str, where: Layout, grid: Sequence[int], piece: int, filtered: bool
-) -> Iterator[Chunk]:
-    """Every chunk of the index."""
-    chunk = where.chunk or ()
-    places = [tuple(i * c for i, c in zip(at, chunk, strict=True)) for at in itertools.product(*map(range, grid))]
-    if where.address is None:
-        reader.damaged(f"{name} has no data")
-    if where.index == BTREE:
-        for key, address in reader.leaves(where.address, 1, 8 + 8 * (len(chunk) + 1)):
-            c = Cursor(reader, key)
-            nbytes, skipped = c.uint(4), c.uint(4)
-            yield tuple(c.uint(8) for _ in chunk), address, nbytes, skipped
-    elif where.index in (SINGLE, IMPLICIT):
-        for i, start in enumerate(places):
-            yield start, where.address + i * piece, piece if where.stored is None else where.stored, 0
-    elif where.index == FIXED:
-        yield from _fixed(reader, name, where.address, places, piece)
-    else:
-        for record in tree_records(reader, where.address):
-            c = Cursor(reader, record)
-            at = c.address()
-            width = len(record) - reader.offsets - 4 - 8 * len(chunk)
-            nbytes, skipped = (c.uint(width), c.uint(4)) if filtered else (piece, 0)
-            if at is None:
-                reader.damaged(f"{name} lacks a chunk")
-            yield tuple(c.uint(8) * n for n in chunk), at, nbytes, skipped
-
-
-def _fixed(reader: Reader, name: str, address: int, places: list[Shape], piece: int) -> Iterator[Chunk]:
-    """A fixed array of chunk addresses."""
-    c = reader.cursor(address, 8 + reader.lengths + reader.offsets, "a chunk index")
-    c.expect(b"FAHD")
-    c.take(1)
-    client, entry, page, count, block = c.uint(1), c.uint(1), c.uint(1), c.length(), c.address()
-    if count > 1 << page:
-        reader.refuse(f"{name} has {count} chunks in pages")
-    skip = 6 + reader.offsets
-    c = reader.cursor(block, skip + count * entry, "a chunk index")
-    c.expect(b"FADB")
-    c.take(skip - 4)
-    for at in places[:count]:
-        here = c.address()
-        nbytes, skipped = (c.uint(entry - reader.offsets - 4), c.uint(4)) if client else (piece, 0)
-        if here is None:
-            reader.damaged(f"{name} lacks a chunk")
-        yield at, here, nbytes, skipped
 
 
 def _decoded(reader: Reader, name: str, data: bytes, filters: list[tuple[int, int]], skipped: int, piece: int) -> bytes:

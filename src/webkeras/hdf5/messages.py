@@ -22,8 +22,16 @@ class Type:
     size: int
 
 
-def dataspace(reader: Reader, data: bytes) -> Shape:
-    """The shape; of a null dataspace (0,)."""
+@dataclass(frozen=True)
+class Dataspace:
+    """The shape, and how far each axis may grow (None: without end)."""
+
+    shape: Shape
+    most: tuple[int | None, ...]
+
+
+def dataspace(reader: Reader, data: bytes) -> Dataspace:
+    """The dataspace; the shape of a null one is (0,)."""
     c = Cursor(reader, data)
     version, rank, flags = c.uint(1), c.uint(1), c.uint(1)
     if version not in (1, 2) or rank > 32:
@@ -31,12 +39,13 @@ def dataspace(reader: Reader, data: bytes) -> Shape:
     kind = c.uint(1)
     c.take(4 if version == 1 else 0)
     if version == 2 and kind == 2:
-        return (0,)
-    del flags
+        return Dataspace((0,), (0,))
     shape = tuple(c.length() for _ in range(rank))
+    endless = (1 << 8 * reader.lengths) - 1
+    most = tuple(None if n == endless else n for n in [c.length() for _ in range(rank)]) if flags & 1 else shape
     if size(shape) >= 1 << 48:
         reader.damaged(f"a dataspace of shape {shape}")
-    return shape
+    return Dataspace(shape, most)
 
 
 def datatype(reader: Reader, data: bytes) -> Type:
@@ -84,7 +93,7 @@ def attribute(reader: Reader, data: bytes, shared: bool) -> tuple[str, Any]:
     name = parts[0].rstrip(b"\0").decode("utf-8", "replace")
     if shared or (version > 1 and flags & 3):
         reader.refuse(f"attribute {name!r} uses a shared type")
-    kind, shape = datatype(reader, parts[1]), dataspace(reader, parts[2])
+    kind, shape = datatype(reader, parts[1]), dataspace(reader, parts[2]).shape
     count = size(shape)
     if count * kind.size > c.left:
         reader.damaged(f"attribute {name!r} holds {c.left} bytes; {count} elements take {count * kind.size}")

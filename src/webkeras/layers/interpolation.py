@@ -55,15 +55,18 @@ MODES = ("nearest", "area", *KERNELS)
 def matrix(n: int, m: int, mode: str, antialias: bool) -> list[list[float]]:
     """How much of each of n elements is in each of m: output i is centred on (i + 1/2) n / m.
 
+    "corner" is bilinear with output i at i n / m, as TensorFlow 1 and TF.js have it: corners meet, not the middles.
     A kernel is as wide as an input element, or with antialias as an output element if that is wider; weights that fall
     outside are left out and the rest made to sum to 1. "area" takes what the output element covers.
-    Source: jax.image.scale_and_translate; tensorflow/core/kernels/image/resize_area_op.cc
+    Source: jax.image.scale_and_translate; tensorflow/core/kernels/image/resize_area_op.cc, resize_bilinear_op.cc
     """
     step, rows = n / m, []
     width = max(step, 1.0) if antialias else 1.0
     for i in range(m):
         if mode == "area":
             row = [max(0.0, min(j + 1, (i + 1) * step) - max(j, i * step)) for j in range(n)]
+        elif mode == "corner":
+            row = [_triangle(abs(i * step - j)) for j in range(n)]
         else:
             row = [KERNELS[mode](abs((i + 0.5) * step - 0.5 - j) / width) for j in range(n)]
         rows.append([w / sum(row) for w in row])

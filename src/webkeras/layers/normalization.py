@@ -204,7 +204,9 @@ class SpectralNormalization(Layer):
         return {**inner, "vector_u": (1, kernel[-1])}
 
     def canonical(self, arrays: list[Any]) -> list[Any]:
-        """vector_u last: Keras 3 counts it with the kernel, before the bias."""
+        """vector_u last: Keras 3 counts it with the kernel, before the bias; older ones wrote the kernel twice."""
+        if len(arrays) > 2 and arrays[0].shape == arrays[2].shape and len(arrays[1].shape) == 2:
+            return [*arrays[2:], arrays[1]]
         if len(arrays) == 3 and len(arrays[1].shape) == 2:
             return [arrays[0], arrays[2], arrays[1]]
         return arrays

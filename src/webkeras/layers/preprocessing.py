@@ -18,6 +18,7 @@ from webkeras.layers.normalization import along, wrapped
 from webkeras.layers.read import boolean, data_format, one_of, optional, whole
 from webkeras.shapes import Shape
 from webkeras.shapes import axes as positive
+from webkeras.version import Version
 
 
 def numbers(v: Any) -> Any:
@@ -153,7 +154,9 @@ class CenterCrop(Image):
 
 @layer("RandomCrop")
 class RandomCrop(Image):
-    """At inference Keras 2 crops to the aspect ratio and resizes; Keras 3 leaves images as they are.
+    """At inference Keras crops to the aspect ratio and resizes; from 3.8 on it leaves images as they are.
+
+    In 3.6 and 3.7 it cuts (height, width) out, from the corner where the crop to the aspect ratio begins.
 
     Source: keras/src/layers/preprocessing/image_preprocessing/random_crop.py
     """
@@ -162,9 +165,17 @@ class RandomCrop(Image):
 
     @channels_last
     def call(self, x: Any) -> Any:
-        if self.dialect == 3:
+        number, target = Version(self.dialect).number, (self.height, self.width)
+        if number >= (3, 8):
             return x
-        return interpolate(cropped(x, self.height, self.width), (self.height, self.width), "bilinear")
+        inner = cropped(x, *target)
+        if number >= (3, 6):
+            top, left = ((n - k) // 2 for n, k in zip(x.shape[1:3], inner.shape[1:3], strict=True))
+            bottom, right = min(top + self.height, x.shape[1]), min(left + self.width, x.shape[2])
+            inner = ops.slice_(
+                x, begin=(0, top, left, 0), end=(x.shape[0], bottom, right, x.shape[3]), step=(1, 1, 1, 1)
+            )
+        return inner if inner.shape[1:3] == target else interpolate(inner, target, "bilinear")
 
 
 @layer("Pipeline")
@@ -182,16 +193,18 @@ class Pipeline(Layer):
         return x
 
 
-def encoded(x: Any, mode: str, depth: int, weights: Any = None) -> Any:
+def encoded(x: Any, mode: str, depth: int, weights: Any = None, version: int = 3) -> Any:
     """Whole numbers below `depth` as Keras' output modes have them.
 
-    "int": as they are. "one_hot": an axis of `depth` at the end, in the place of a last axis of 1. "multi_hot":
+    "int": as they are. "one_hot": an axis of `depth` at the end, in the place of a last axis of 1 (but in Keras 3
+    before 3.4: after it). "multi_hot":
     whether, and "count": how often (each time by its weight), every number is in a sample: x (n, k) -> (n, depth).
     Source: keras/src/utils/numerical_utils.py:encode_categorical_inputs
     """
     if mode == "int":
         return x
-    if mode == "one_hot" and len(x.shape) > 1 and x.shape[-1] == 1:
+    replaced = not (3,) <= Version(version).number < (3, 4)
+    if mode == "one_hot" and len(x.shape) > 1 and x.shape[-1] == 1 and replaced:
         x = ops.reshape(x, shape=tuple(x.shape[:-1]))
     hot = ops.equal(ops.reshape(x, shape=(*x.shape, 1)), value([float(i) for i in range(depth)]))
     if mode == "one_hot":
@@ -218,7 +231,7 @@ class CategoryEncoding(Layer):
     sparse = key(one_of(False), False)
 
     def call(self, x: Any, count_weights: Any = None) -> Any:
-        return encoded(x, self.output_mode, self.num_tokens, count_weights)
+        return encoded(x, self.output_mode, self.num_tokens, count_weights, self.dialect)
 
 
 @layer("Discretization")
@@ -238,7 +251,7 @@ class Discretization(Layer):
             raise ConfigError(f"{self}: has no bin_boundaries; adapt it before saving the model")
         below = ops.less_equal(value(self.bin_boundaries), ops.reshape(x, shape=(*x.shape, 1)))
         bins = ops.reshape(ops.reduce(below, fn="sum", axes=(len(x.shape),)), shape=tuple(x.shape))
-        return encoded(bins, self.output_mode, len(self.bin_boundaries) + 1)
+        return encoded(bins, self.output_mode, len(self.bin_boundaries) + 1, version=self.dialect)
 
 
 @layer("IntegerLookup")

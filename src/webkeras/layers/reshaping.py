@@ -14,6 +14,7 @@ from webkeras.layers.interpolation import MODES, interpolate
 from webkeras.layers.layout import channels_last, to_last
 from webkeras.layers.read import data_format, one_of, sides, whole, wholes
 from webkeras.shapes import resolve, size
+from webkeras.version import Version
 
 
 @layer("Flatten")
@@ -89,7 +90,10 @@ class ZeroPadding(Layer):
 
 
 class UpSampling(Layer):
-    """Every spatial axis `size` times as long: each element repeated."""
+    """Every spatial axis `size` times as long: each element repeated.
+
+    "bilinear" went by corners on TensorFlow 1, and does in TF.js.
+    """
 
     size = key(wholes, 2, ranked=True)
     data_format = key(data_format, "channels_last", keras1="dim_ordering")
@@ -97,7 +101,10 @@ class UpSampling(Layer):
 
     @channels_last
     def call(self, x: Any) -> Any:
-        return interpolate(x, tuple(n * k for n, k in zip(x.shape[1:-1], self.size, strict=True)), self.interpolation)
+        version, mode = Version(self.dialect), self.interpolation
+        if mode == "bilinear" and version.number < (2, 3) and not version.tf:
+            mode = "corner"
+        return interpolate(x, tuple(n * k for n, k in zip(x.shape[1:-1], self.size, strict=True)), mode)
 
 
 @layer("Cropping1D")

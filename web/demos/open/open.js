@@ -7,14 +7,16 @@ let model = null;
 
 // Which file is what: by name, as the encoder names them.
 function sorted(files) {
-  const found = {};
+  const found = { weights: [] };
   for (const file of files) {
-    const kind = /metadata.*\.json$/i.test(file.name) ? "metadata" : /\.buf$|\.weights\.h5$/i.test(file.name) ? "weights" : "model";
-    if (found[kind]) throw new Error(`Both ${found[kind].name} and ${file.name} look like the ${kind}; choose one.`);
-    found[kind] = file;
+    const kind = /metadata.*\.json$/i.test(file.name) ? "metadata" : /\.(buf|bin|weights\.(h5|json))$|^group\d+-shard/i.test(file.name) ? "weights" : "model";
+    if (kind === "weights") found.weights.push(file);
+    else if (found[kind]) throw new Error(`Both ${found[kind].name} and ${file.name} look like the ${kind}; choose one.`);
+    else found[kind] = file;
   }
   if (!found.model) throw new Error("The model itself is not among the files; choose the .keras or .h5 file, or .json, .buf and metadata together.");
-  return found;
+  const { weights, ...rest } = found; // several are shards, which another file names
+  return weights.length ? { ...rest, weights: weights.length > 1 ? weights : weights[0] } : rest;
 }
 
 // Whatever happens, one sentence.
