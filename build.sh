@@ -25,6 +25,7 @@ case $command in
     python -m tools.demo "$@" ;;
   test)
     need_chromium
+    need_firefox
     need_compiler
     ruff check .
     mypy

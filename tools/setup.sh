@@ -36,6 +36,12 @@ need_chromium() {
   command -v chromium >/dev/null && command -v chromedriver >/dev/null || apt_install chromium chromium-driver
 }
 
+# Firefox, and what gives it WebGL2 where there is no screen and no GPU.
+need_firefox() {
+  command -v firefox-esr >/dev/null && command -v Xvfb >/dev/null && [ -e /usr/lib/*/libEGL_mesa.so.0 ] ||
+    apt_install firefox-esr xvfb libegl1 libegl-mesa0 libgl1 libgl1-mesa-dri
+}
+
 # The host's C compiler: the tests run the kernels under its sanitizers, which zig's does not bring.
 need_compiler() { command -v cc >/dev/null || apt_install gcc libc6-dev; }
 

@@ -97,18 +97,18 @@ def test_answers_everyone_at_once(site, worker):
     site.open("page.html")
     found = site.js(
         f"""
-        const one = new WebKeras.Model({{ filepaths: {FILES}, worker: args[0] }});
-        const two = new WebKeras.Model({{ filepaths: {DOUBLE}, worker: args[0], backend: "reference" }});
+        const model = (filepaths, backend) => new WebKeras.Model({{ filepaths, backend, worker: args[0] }});
+        const models = [model({FILES}, "webgl2"), model({DOUBLE}, "webgl2"),
+          model({FILES}, "wasm"), model({DOUBLE}, "reference")];
         const asked = [[1, 2], [-3, 4], [5, -6], [0.5, 0.25]];
-        const both = asked.flatMap((x) => [one.predict({{ input: x }}), two.predict({{ input: x }})]);
-        const answers = await Promise.all(both);
+        const answers = await Promise.all(asked.flatMap((x) => models.map((m) => m.predict({{ input: x }}))));
         return answers.map((a) => [...a.output]);
         """,
         worker,
     )
     for i, x in enumerate([[1, 2], [-3, 4], [5, -6], [0.5, 0.25]]):
-        assert near(found[2 * i], answer(x))
-        assert near(found[2 * i + 1], answer(x, 2))
+        for k, factor in enumerate((1, 2, 1, 2)):
+            assert near(found[4 * i + k], answer(x, factor))
 
 
 def test_profile_and_explain_speak_of_layers(site):

@@ -34,6 +34,7 @@ export class Machine {
     this.choice = element("select", { id: "backend" });
     this.status = element("p", { className: "status", id: "status", role: "status", textContent: "Loading …" });
     $("machine").append(this.loading, element("div", { className: "row choice" }, element("label", { htmlFor: "backend", textContent: "Runs on" }), this.choice, this.status));
+    this.changed = changed;
     this.choice.addEventListener("change", () => changed());
     this.offered = this.offer();
     this.offered.catch((e) => this.fail(e));
@@ -61,7 +62,8 @@ export class Machine {
       this.loading.classList.toggle("done", progress === 100);
       this.bar.style.width = `${progress}%`;
     });
-    m.addEventListener("contextlost", () => this.fail(new Error("The GPU went away; choose another backend, or load the page again.")));
+    m.addEventListener("contextlost", () => this.fail(new Error("The GPU went away; this page goes on as soon as it is back, or on another backend.")));
+    m.addEventListener("contextrestored", () => this.choice.value === backend && this.changed());
     return m;
   }
 
