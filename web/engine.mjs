@@ -6,6 +6,7 @@ export class Engine {
     this.base = base;
     this.models = new Map(); // id -> Python's Model
     this.onGpu = new Set(); // ids
+    this.again = new Map(); // id -> Again
     this.listeners = new Map(); // id -> what to do with the model's events; worker.mjs puts its own `tell` instead
     this.booting = this.boot();
     this.booting.catch(() => {}); // load() tells
@@ -86,7 +87,7 @@ export class Engine {
     this.models.set(id, handle);
     this.tell(id, { type: "initprogress", progress: 100 });
     const described = JSON.parse(this.page.describe(handle)), now = performance.now();
-    if (["webgl2", "webgl2-half", "auto"].includes(described.backend)) this.watchContext(id);
+    this.watchContext(id, described.backend);
     const stats = { boot: this.bootMs, snapshot: this.snapshot, files: about, load: loaded - began, init: now - loaded, ready: now - began };
     return { ...described, stats: { ...described.stats, ...stats } };
   }
@@ -102,7 +103,8 @@ export class Engine {
   }
 
   // The canvas tells when the GPU goes away and comes back.
-  watchContext(id) {
+  watchContext(id, backend) {
+    if (!backend.startsWith("webgl2") || this.onGpu.has(id)) return;
     this.onGpu.add(id);
     if (this.canvas) return;
     this.canvas = this.page.canvas();
@@ -117,11 +119,20 @@ export class Engine {
   }
 
   async predict(id, inputs, layers) {
-    const handle = this.model(id), began = performance.now();
+    const handle = this.model(id), began = performance.now(), last = this.again.get(id);
     this.tell(id, { type: "predictprogress", progress: 0 });
-    const { outputs, own, stats } = await this.settle(this.page.predict(handle, inputs, layers));
+    const answer = last?.fits(inputs, layers) ? last.run(inputs) : await this.asked(id, handle, inputs, layers);
     this.tell(id, { type: "predictprogress", progress: 100 });
-    return { outputs, own, stats: { ...JSON.parse(stats), call: performance.now() - began } };
+    answer.stats.call = performance.now() - began;
+    return answer;
+  }
+
+  async asked(id, handle, inputs, layers) {
+    const { outputs, own, stats, again } = await this.settle(this.page.predict(handle, inputs, layers)), told = JSON.parse(stats);
+    this.watchContext(id, told.backend); // "auto" may have come to the GPU
+    if (again) this.again.set(id, new Again(again, inputs, outputs, own, told.backend));
+    else this.again.delete(id);
+    return { outputs, own, stats: told };
   }
 
   async profile(id, inputs) {
@@ -140,6 +151,7 @@ export class Engine {
     const handle = this.models.get(id);
     this.models.delete(id);
     this.onGpu.delete(id);
+    this.again.delete(id);
     if (handle) this.end(handle);
   }
 
@@ -160,6 +172,32 @@ export class Engine {
     } finally {
       coroutine.destroy?.();
     }
+  }
+}
+
+// What Python allowed at the last prediction: inputs of the same names and shapes go to the machine without it.
+class Again {
+  constructor({ machine, names }, inputs, outputs, own, backend) {
+    this.machine = machine; // machine.js
+    this.names = names; // of the inputs: as given -> the plan's
+    this.told = Object.fromEntries(Object.entries(inputs).map(([k, x]) => [k, { length: x.data.length, shape: String(x.shape) }]));
+    this.shapes = Object.fromEntries(Object.entries(outputs).map(([k, y]) => [k, y.shape]));
+    this.own = own;
+    this.backend = backend;
+  }
+
+  fits(inputs, layers) {
+    const same = (k) => k in this.told && inputs[k].data.length === this.told[k].length && String(inputs[k].shape) === this.told[k].shape;
+    const given = Object.keys(inputs);
+    return this.machine.memory && !layers.length && given.length === Object.keys(this.told).length && given.every(same);
+  }
+
+  run(inputs) {
+    const began = performance.now(), feeds = {}, outputs = {};
+    for (const k in this.names) feeds[this.names[k]] = inputs[k].data;
+    const results = this.machine.run(feeds);
+    for (const k in this.shapes) outputs[k] = { data: results[k], shape: [...this.shapes[k]] };
+    return { outputs, own: this.own, stats: { predict: performance.now() - began, backend: this.backend } };
   }
 }
 

@@ -176,15 +176,20 @@ class Model:
             on.leave(flat)
             return {k: Kept(k, shape, on, on.turn) for k, shape in ready.shapes.items()}
         flat = on.run(self._feeds(ready, flat))
-        self.stats["predict"] = (time.perf_counter() - start) * 1000
+        self._took(start)
         return {k: _array(y).reshape(ready.shapes[k]) for k, y in self._given(ready, flat).items()}
 
     async def run_async(self, ready: Prepared, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Flat inputs to flat outputs, by name; what stateful layers remember is fed and kept."""
         start = time.perf_counter()
         flat = await ready.executable.run_async(self._feeds(ready, inputs))
-        self.stats["predict"] = (time.perf_counter() - start) * 1000
+        self._took(start)
         return self._given(ready, flat)
+
+    def _took(self, start: float) -> None:
+        """Note what a prediction took, and what the choice of a backend knows by now."""
+        self.stats["predict"] = (time.perf_counter() - start) * 1000
+        self.stats |= {f"measured {name}": ms for name, ms in getattr(self.backend, "measured", {}).items()}
 
     def _feeds(self, ready: Prepared, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """What a run takes: the inputs, and the states as the last run left them, zeros at first."""
@@ -257,7 +262,6 @@ class Model:
     def _keep(self, key: tuple[Any, ...], graph: Any, executable: Executable, start: float) -> None:
         """Keep what was prepared; of many shapes only the last few, so that memory stays bounded."""
         self.stats["prepare"] = (time.perf_counter() - start) * 1000
-        self.stats |= {f"measured {name}": ms for name, ms in getattr(self.backend, "measured", {}).items()}
         if len(self._prepared) >= KEPT:
             self._prepared.pop(next(iter(self._prepared))).executable.free()
         self._prepared[key] = Prepared(graph, executable, {k: v.shape for k, v in graph.outputs.items()})

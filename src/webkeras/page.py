@@ -64,6 +64,9 @@ async def warm(model: Model) -> None:
 def predict(model: Model, inputs: Any, layers: Any) -> Any:
     """inputs {name: {data: Float32Array, shape?: [numbers]}} -> {outputs: {name: {data, shape}}, own: names, stats}.
 
+    `again: {machine: of machine.js, names: {name as given: the plan's}}` comes too where inputs of the same names and
+    shapes can run without asking Python.
+
     The result itself where nothing has to be waited for (a task of the event loop costs more than a small model's
     run), else something to await.
     """
@@ -108,7 +111,13 @@ async def _predict(model: Model, inputs: Any, layers: Any) -> Any:
         data = y if hasattr(y, "js_id") else Float32Array.new(to_js(memoryview(y)))
         out.append([k, Object.fromEntries(to_js([["data", data], ["shape", to_js(list(ready.shapes[k]))]]))])
     own, told = to_js(output_names(model.spec)), json.dumps({**stats(model), "backend": model.backend.name})
-    return Object.fromEntries(to_js([["outputs", Object.fromEntries(to_js(out))], ["own", own], ["stats", told]]))
+    parts = [["outputs", Object.fromEntries(to_js(out))], ["own", own], ["stats", told]]
+    machine = getattr(ready.executable, "machine", None)
+    if machine is not None and not layers.length and not ready.graph.states:
+        named = model.named({k: k for k in Object.keys(inputs)})
+        names = Object.fromEntries(to_js([[given, name] for name, given in named.items()]))
+        parts.append(["again", Object.fromEntries(to_js([["machine", machine], ["names", names]]))])
+    return Object.fromEntries(to_js(parts))
 
 
 async def profile(model: Model, inputs: Any) -> str:

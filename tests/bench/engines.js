@@ -102,7 +102,7 @@ async function measureWebkeras({ model, backend, threads, worker = false, io }) 
     name: `webkeras ${WebKeras.version}`,
     script: loaded,
     predict: async (x) => (await net.predict({ [io.input_name]: { data: x, shape: io.input } }))[io.output_name],
-    stats: () => ({ own: net.stats, chosen: net.backend, threads }),
+    stats: () => ({ own: net.stats, chosen: net.backend, threads, own_threads: globalThis.webkerasWasm?.threads }),
     dispose: () => net.dispose(),
   };
 }

@@ -21,6 +21,13 @@ def answer(x, factor=1):
     return [sum(h * OUT[i][j] for i, h in enumerate(hidden(x, factor))) for j in range(2)]
 
 
+INPUTS = [[1, 2], [3, 4], [1, 2, -3, 4], [5, 6], [7, 8], [9, 1]]
+
+
+def answers(x):
+    return [y for i in range(0, len(x), 2) for y in answer(x[i : i + 2])]
+
+
 def near(found, expected):
     return found == pytest.approx(expected, abs=1e-5)
 
@@ -118,6 +125,38 @@ def test_profile_and_explain_speak_of_layers(site):
     assert {s["layer"].split()[-1].strip("'") for s in steps} >= {"hidden", "answer"}
     assert all(s["ms"] >= 0 and s["op"] for s in steps)
     assert "hidden" in text
+
+
+def test_what_was_asked_before_needs_no_python(site):
+    site.open("page.html")
+    found = site.js(
+        f"""
+        const model = new WebKeras.Model({{ filepaths: {FILES}, worker: false, backend: "wasm" }});
+        const ask = async (x, more) => [...(await model.predict({{ input: new Float32Array(x) }}, more)).output];
+        await model.ready();
+        const {{ Engine }} = await import("/engine.mjs"), asked = Engine.prototype.asked;
+        let python = 0;
+        Engine.prototype.asked = function (...args) {{ python++; return asked.apply(this, args); }};
+        const out = [], counts = [];
+        for (const x of args[0]) {{ out.push(await ask(x)); counts.push(python); }}
+        for (let n = 2; n < 11; n++) await ask(new Array(2 * n).fill(n)); // as many shapes as a model keeps, and more
+        out.push(await ask([9, 1]));
+        const inner = Object.keys(await model.predict({{ input: new Float32Array([9, 1]) }}, {{ layers: ["hidden"] }}));
+        const wrong = await ask([1, 2, 3]).catch(String);
+        const other = [...(await model.predict({{ hidden_input: new Float32Array([2, 2]) }})).output];
+        const shaped = await model.predict({{ input: {{ data: [2, 2], shape: [2, 1] }} }}).catch(String);
+        await model.dispose();
+        return {{ out, counts, inner, wrong, other, shaped, gone: await ask([1, 2]).catch(String) }};
+    """,
+        INPUTS[:5],
+    )
+    assert all(near(y, w) for y, w in zip(found["out"], map(answers, INPUTS), strict=True))
+    assert found["counts"] == [1, 1, 2, 3, 3]
+    assert sorted(found["inner"]) == ["answer", "hidden"]
+    assert "holds 3 numbers" in found["wrong"]
+    assert near(found["other"], answer([2, 2]))
+    assert "shape" in found["shaped"]
+    assert "disposed" in found["gone"]
 
 
 @MODES

@@ -145,15 +145,19 @@ def test_depthwise_multiplier_one_axis_and_three() -> None:
 
 @pytest.mark.parametrize(("h", "w", "c", "f"), [(12, 16, 16, 16), (14, 14, 20, 24), (13, 9, 32, 40), (11, 31, 16, 72)])
 @pytest.mark.parametrize("pads", [((1, 1), (1, 1)), ((0, 0), (0, 0)), ((2, 2), (0, 2))])
-def test_winograd(h: int, w: int, c: int, f: int, pads: Any) -> None:
+@pytest.mark.parametrize("apart", [False, True])
+def test_winograd(h: int, w: int, c: int, f: int, pads: Any, apart: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "WINOGRAD_LARGE", 0 if apart else 1 << 30)
     kernel, bias, other = array(3, 3, c, f) / 12, array(f), (2, h + sum(pads[0]) - 2, w + sum(pads[1]) - 2, f)
+    expect = "WINOGRAD_OUT" if apart else "WINOGRAD"
     check(
         lambda x, r: ops.maximum(ops.conv(x, kernel, strides=(1, 1), pads=pads) + bias + r, 0.0),
         (2, h, w, c),
         other,
-        expect="WINOGRAD",
+        expect=expect,
+        threads=2,
     )
-    check(lambda x: ops.sigmoid(ops.conv(x, kernel, strides=(1, 1), pads=pads) + bias), (2, h, w, c), expect="WINOGRAD")
+    check(lambda x: ops.sigmoid(ops.conv(x, kernel, strides=(1, 1), pads=pads) + bias), (2, h, w, c), expect=expect)
 
 
 TRANSPOSED = [

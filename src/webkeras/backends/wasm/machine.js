@@ -25,7 +25,9 @@ globalThis.webkerasWasm = (() => {
     const shared = threads > 1 && Boolean(globalThis.crossOriginIsolated);
     for (const [name, bytes] of [["relaxed", relaxed], ["plain", plain]]) {
       const mine = shared ? bytes : unshared(bytes);
-      if (WebAssembly.validate(mine)) return { name, module: new WebAssembly.Module(mine), shared, threads: shared ? threads : 1 };
+      if (!WebAssembly.validate(mine)) continue;
+      webkerasWasm.threads = shared ? threads : 1; // for who wants to know
+      return { name, module: new WebAssembly.Module(mine), shared, threads: webkerasWasm.threads };
     }
     throw new Error("this browser has no WebAssembly with SIMD");
   }

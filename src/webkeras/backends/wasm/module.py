@@ -69,10 +69,14 @@ def kernels() -> Any:
 
 
 def _threads(js: Any) -> int:
-    """As many as there are cores, but not more than the memory can feed; one where the page is not isolated."""
+    """As many as there are cores, but not more than the memory can feed; one where the page is not isolated.
+
+    What globalThis.webkerasThreads says, in the page or in its worker, before the first model is a limit.
+    """
     if not getattr(js, "crossOriginIsolated", False):
         return 1
-    return max(1, min(MOST_THREADS, int(getattr(js.navigator, "hardwareConcurrency", 1))))
+    cores = int(getattr(js.navigator, "hardwareConcurrency", 1))
+    return max(1, min(MOST_THREADS, cores, int(getattr(js, "webkerasThreads", MOST_THREADS))))
 
 
 def program(planned: Plan) -> tuple[str, list[Any]]:

@@ -10,7 +10,9 @@ from typing import Any
 
 from webkeras.graph import Constant
 
-OPS = "END CONV DEPTHWISE WINOGRAD GEMM PACK WINOGRAD_PACK POOL MAP REDUCE SOFTMAX COPY TAKE SCAN".split()
+OPS = """
+    END CONV DEPTHWISE WINOGRAD WINOGRAD_IN WINOGRAD_OUT GEMM PACK WINOGRAD_PACK POOL MAP REDUCE SOFTMAX COPY TAKE SCAN
+    """.split()
 
 END = [0, 2]
 
@@ -26,6 +28,8 @@ FIELDS: dict[str, list[str]] = {
         "CONV": WINDOW,
         "DEPTHWISE": WINDOW,
         "WINOGRAD": WINDOW,
+        "WINOGRAD_IN": WINDOW,
+        "WINOGRAD_OUT": WINDOW,
         "POOL": WINDOW,
         "GEMM": f"a b dst m n k batch*4 a_step*4 b_step*4 {EPILOGUE}",
         "PACK": PACK,

@@ -8,11 +8,15 @@ from typing import Any
 
 from webkeras.backends.wasm.builder import Builder, copy, panels, row_major
 from webkeras.backends.wasm.expression import epilogue
-from webkeras.backends.wasm.program import Part, Store
+from webkeras.backends.wasm.program import Instruction, Part, Store
 from webkeras.graph import Node, Value
 from webkeras.shapes import Shape, size
 
 ROWS, DEPTH = 128, 256  # MC and KC of csrc/gemm.c: what a thread packs of a
+WINOGRAD_LARGE, WINOGRAD_TILES = (
+    128 * 128,
+    64,
+)  # weights from which, tiles up to which products and transforms are apart
 WINOGRAD_SCRATCH = 192 * 1024  # floats: tiles and products of a block stay near the L2 cache
 
 
@@ -61,6 +65,10 @@ def conv(b: Builder, node: Node) -> None:
     layout = {"taps": taps, "c": cg, "tap_step": cg * f, "c_step": f, "f_step": 1}
     if block := _winograd_block(fields, b.source(w)[0]):
         packed = b.packed(w, "WINOGRAD_PACK", f=f, **layout)
+        tiles = _tiles(fields)
+        if c * f >= WINOGRAD_LARGE and tiles <= WINOGRAD_TILES:
+            _winograd_apart(b, fields, src, packed, dst, tiles, end, chain, extra)
+            return
         fields["fn"] = block
         b.emit(
             "WINOGRAD",
@@ -90,6 +98,45 @@ def conv(b: Builder, node: Node) -> None:
     )
 
 
+def _tiles(w: dict[str, Any]) -> int:
+    return int(w["n"] * -(-w["out"][1] // 4) * -(-w["out"][2] // 4))
+
+
+def _winograd_apart(
+    b: Builder,
+    fields: dict[str, Any],
+    src: Store,
+    packed: Store,
+    dst: Store,
+    tiles: int,
+    end: dict[str, Any],
+    chain: Instruction | None,
+    extra: list[Store],
+) -> None:
+    """The transforms and the 36 products one by one: large kernels are read once, and threads share every step."""
+    c, f = fields["c"], fields["f"]
+    v, m = Store(36 * tiles * c), Store(36 * tiles * f)
+    bare: dict[str, Any] = {"bias": -1, "residual": -1, "low": -math.inf, "high": math.inf}
+    b.emit("WINOGRAD_IN", [src], v, src=src, weights=-1, dst=v, **fields, **bare)
+    batch, a_step, b_step = [1, 1, 1, 36], [0, 0, 0, tiles * c], [0, 0, 0, c * f]
+    b.emit(
+        "GEMM",
+        [v, packed],
+        m,
+        a=v,
+        b=packed,
+        dst=m,
+        m=tiles,
+        n=f,
+        k=c,
+        batch=batch,
+        a_step=a_step,
+        b_step=b_step,
+        **bare,
+    )
+    b.emit("WINOGRAD_OUT", [m, *extra], dst, map=chain, src=m, weights=-1, dst=dst, **fields, **end)
+
+
 def _winograd_block(w: dict[str, Any], kernel: Value) -> int:
     """Tiles that F(4x4, 3x3) takes at a time, or 0 where the plain product is the better or the only way."""
     if not (
@@ -99,7 +146,7 @@ def _winograd_block(w: dict[str, Any], kernel: Value) -> int:
         and kernel.is_constant
     ):
         return 0
-    tiles = w["n"] * -(-w["out"][1] // 4) * -(-w["out"][2] // 4)
+    tiles = _tiles(w)
     if w["c"] % 4 or w["f"] % 8 or min(w["c"], w["f"]) < 16 or tiles < 8:
         return 0
     most = max(4, WINOGRAD_SCRATCH // (36 * (w["c"] + w["f"])) // 4 * 4)

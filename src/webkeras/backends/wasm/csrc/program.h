@@ -4,7 +4,7 @@
 #define PROGRAM_H
 #include <stdint.h>
 
-enum { END, CONV, DEPTHWISE, WINOGRAD, GEMM, PACK, WINOGRAD_PACK, POOL, MAP, REDUCE, SOFTMAX, COPY, TAKE, SCAN, OPS };
+enum { END, CONV, DEPTHWISE, WINOGRAD, WINOGRAD_IN, WINOGRAD_OUT, GEMM, PACK, WINOGRAD_PACK, POOL, MAP, REDUCE, SOFTMAX, COPY, TAKE, SCAN, OPS };
 
 enum { R_SUM, R_MAX, R_MIN, R_PROD };  /* Reduce.fn */
 enum { P_MAX, P_MEAN };                /* Pool.fn */
@@ -17,7 +17,8 @@ typedef struct {
   int32_t map;      /* words from the start of the instruction to its Map, 0 for none */
 } Epilogue;
 
-/* CONV, DEPTHWISE, WINOGRAD, POOL: a window over up to three spatial axes, channels last. */
+/* CONV, DEPTHWISE, WINOGRAD, POOL: a window over up to three spatial axes, channels last.
+   WINOGRAD_IN writes its 36 matrices (tiles, c), WINOGRAD_OUT reads those of the products (tiles, f); `weights` is not used. */
 typedef struct {
   int32_t op, words;
   int32_t src, weights, dst;

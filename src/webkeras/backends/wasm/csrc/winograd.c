@@ -111,12 +111,43 @@ static void write_tile(const Window *w, const float *m, ptrdiff_t step, Place at
   }
 }
 
+/* The tiles first .. first + n of the output, from their products. */
+static void finished(Run *r, const Window *w, const float *m, ptrdiff_t step, int first, int n, const Finish *f) {
+  float *dst = r->base + w->dst;
+  for (int t = 0; t < n; t++) write_tile(w, m + (ptrdiff_t)t * w->f, step, place(w, first + t), dst, f);
+  for (int t = 0; t < n && f->map; t++) {
+    Place at = place(w, first + t);
+    for (int y = at.y; y < MIN(at.y + 4, w->out[1]); y++) {
+      int from = ((at.n * w->out[1] + y) * w->out[2] + at.x) * w->f;
+      map_range(r, f->map, dst, from, from + MIN(4, w->out[2] - at.x) * w->f);
+    }
+  }
+}
+
+static int tiles_of(const Window *w) { return w->n * ((w->out[1] + 3) / 4) * ((w->out[2] + 3) / 4); }
+
+/* Large kernels are read once for all tiles: the transforms and the 36 products (GEMM) are instructions of their own. */
+void winograd_in(Run *r, const Window *w) {
+  int tiles = tiles_of(w);
+  for (int t; (t = task(r)) < tiles;) read_tile(w, r->base + w->src, place(w, t), r->base + w->dst + (ptrdiff_t)t * w->c, (ptrdiff_t)tiles * w->c);
+}
+
+void winograd_out(Run *r, const Window *w) {
+  Finish f = finish(r, &w->end, &w->op);
+  int tiles = tiles_of(w);
+  for (int t; (t = task(r)) < tiles;) finished(r, w, r->base + w->src + (ptrdiff_t)t * w->f, (ptrdiff_t)tiles * w->f, t, 1, &f);
+}
+
+/* Of the blocks of at most `most` tiles, the largest that leaves every thread with as many of them. */
+static int balanced(int tiles, int most, int threads) {
+  int each = (tiles + most * threads - 1) / (most * threads);
+  return threads == 1 ? most : MAX(4, MIN(most, ((tiles + each * threads - 1) / (each * threads) + 3) & ~3));
+}
+
 void winograd(Run *r, const Window *w) {
   Finish f = finish(r, &w->end, &w->op), none = {0, 0, splat(-__builtin_inff()), splat(__builtin_inff()), 0};
-  int tiles = w->n * ((w->out[1] + 3) / 4) * ((w->out[2] + 3) / 4), block = w->fn, kc = 256;
-  if (r->threads > 1) block = MAX(4, MIN(block, ((tiles + r->threads - 1) / r->threads + 3) & ~3));
+  int tiles = tiles_of(w), kc = 256, block = balanced(tiles, w->fn, r->threads);
   ptrdiff_t panels = (w->f + 7) / 8, u_step = panels * 8 * w->c;
-  float *dst = r->base + w->dst;
   for (int i; (i = task(r)) < (tiles + block - 1) / block;) {
     int first = i * block, n = MIN(block, tiles - first);
     ptrdiff_t v_step = (ptrdiff_t)n * w->c, m_step = (ptrdiff_t)n * w->f;
@@ -125,14 +156,6 @@ void winograd(Run *r, const Window *w) {
     for (int q = 0; q < 36; q++)
       for (int k = 0; k < w->c; k += kc)
         gemm(v + q * v_step + k, w->c, n, MIN(kc, w->c - k), r->base + w->weights + q * u_step + k * 8, (ptrdiff_t)w->c * 8, m + q * m_step, w->f, w->f, k == 0, k + kc >= w->c, &none);
-    for (int t = 0; t < n; t++) write_tile(w, m + (ptrdiff_t)t * w->f, m_step, place(w, first + t), dst, &f);
-    if (f.map)
-      for (int t = 0; t < n; t++) {
-        Place at = place(w, first + t);
-        for (int y = at.y; y < MIN(at.y + 4, w->out[1]); y++) {
-          int from = ((at.n * w->out[1] + y) * w->out[2] + at.x) * w->f;
-          map_range(r, f.map, dst, from, from + MIN(4, w->out[2] - at.x) * w->f);
-        }
-      }
+    finished(r, w, m, m_step, first, n, &f);
   }
 }

@@ -90,6 +90,8 @@ void map_range(Run *r, const Map *m, float *dst, int low, int high);
 void conv(Run *, const Window *);
 void depthwise(Run *, const Window *);
 void winograd(Run *, const Window *);
+void winograd_in(Run *, const Window *);
+void winograd_out(Run *, const Window *);
 void gemm_batches(Run *, const Gemm *);
 void pack(Run *, const Pack *);
 void winograd_pack(Run *, const Pack *);
