@@ -121,7 +121,6 @@ def brain():
     return chain(keras.layers.Input((4,)), L.Dense(8, dtype="bfloat16"), L.Dense(2, dtype="float32"))
 
 
-<<<<<<< HEAD
 def quantized():
     """Weights of a byte or half a byte; `quantize` comes when they are random."""
     RNG.seed(8)
@@ -131,7 +130,8 @@ def quantized():
 
 
 QUANTIZE = ""
-=======
+
+
 def everything():
     """Nested, shared, recurrent: what is laid out otherwise in a file than in memory."""
     a, b = inputs("a", "b")
@@ -158,7 +158,6 @@ def changed():
     return model(x, [s, one, crop])
 
 
->>>>>>> files
 MODELS = {
     "sequential": sequential,
     "nested": nested,
@@ -171,11 +170,7 @@ MODELS = {
 if not OLD:
     MODELS["dicts"] = dicts
 if K3:
-<<<<<<< HEAD
-    MODELS.update(half=half, brain=brain, int8=quantized, int4=quantized)
-=======
-    MODELS.update(half=half, brain=brain, everything=everything, changed=changed)
->>>>>>> files
+    MODELS.update(half=half, brain=brain, everything=everything, changed=changed, int8=quantized, int4=quantized)
 
 
 # that would say nothing new
@@ -199,13 +194,9 @@ def flat(y):
 
 
 OUT.mkdir(exist_ok=True)
-<<<<<<< HEAD
-kept = dict(np.load(str(OUT / "answers.npz"))) if sys.argv[1:] else {}
-answers = {k: v for k, v in kept.items() if k.split("/")[0] not in sys.argv[1:]}
-=======
 kept = OUT / "answers.npz"
 answers = dict(np.load(str(kept))) if sys.argv[1:] and kept.exists() else {}
->>>>>>> files
+answers = {k: v for k, v in answers.items() if k.split("/")[0] not in sys.argv[1:]}
 for name in sys.argv[1:] or MODELS:
     keras.backend.clear_session()
     QUANTIZE = name if name.startswith("int") else ""
