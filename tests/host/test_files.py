@@ -79,7 +79,7 @@ def tensors(path: Path) -> list[Any]:
     return [t for _, _, here in walk(spec, match(spec, found, may_have_weights)) for t in here]
 
 
-@pytest.mark.parametrize("path", [p for p in WHOLE if not re.search("brain|changed|int.\\.", p)])  # others become float32
+@pytest.mark.parametrize("path", [p for p in WHOLE if not re.search("brain|changed|int.\\.", p)])  # but not float32
 def test_weights_stay_where_they_are(path: str) -> None:
     """Byte ranges of the one buffer: they never enter Python's memory on the page."""
     raw = hdf5_of(path)
