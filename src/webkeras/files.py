@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ from webkeras.weights import Found, Stored, Tensor, Weights, tensor
 from webkeras.weights import read as read_listed
 
 WEIGHTS = "model.weights.h5"
+ASSET = re.compile(r"assets(/[^/]+){1,99}/vocabulary\.txt")  # of a layer that was adapted, at the place of its weights
 LARGEST_TEXT = 256 << 20
 RATIO = 1032  # deflate cannot do better
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, KeyError, NotImplementedError)
@@ -172,6 +174,8 @@ def archived(file: File, opener: Opener, with_weights: bool) -> Contents:
             held: Buffer | None = None
             if with_weights and WEIGHTS in members:
                 held = member(file, archive, members[WEIGHTS])
+            words = {n: i for n, i in members.items() if ASSET.fullmatch(n)}
+            texts = {n: unpacked(file, archive, i, LARGEST_TEXT).decode() for n, i in words.items()}
     except BAD_ZIP as e:
         raise ConfigError(f"{file.name}: a damaged .keras file ({' '.join(str(e).split())}); fetch it whole") from None
     told = loads(about, f"{file.name}: metadata.json", ConfigError, "what Keras wrote")
@@ -183,6 +187,11 @@ def archived(file: File, opener: Opener, with_weights: bool) -> Contents:
     if with_weights and held is None:
         raise WeightsError(f"{file.name}: has no {WEIGHTS}; expected a .keras file with HDF5 weights")
     found = None if held is None else h5_weights(opener(held, file.name), file.name)
+    for name, text in texts.items():
+        place = found if isinstance(found, Stored) else Stored()
+        for part in name.split("/")[1:-1]:
+            place = place.children.setdefault(part, Stored())
+        place.vocabulary = text.split("\n")
     return Contents(config, str(version) if version else None, found)
 
 

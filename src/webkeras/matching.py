@@ -190,6 +190,8 @@ def stored(spec: Spec, here: Stored, path: tuple[str, ...]) -> Weights:
             place = left.pop(_key(s, keys), place)
             if doubled and any(True for _ in _all(place)):
                 _key(s, keys)
+        if place.vocabulary is not None and s.config.get("vocabulary") is None:
+            s.config = {**s.config, "vocabulary": place.vocabulary}
         if s.model is not None:
             inner = place.children.get("layer", place) if s.config else place
             out[s.name] = stored(s.model, inner, (*path, s.name))

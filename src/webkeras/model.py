@@ -20,7 +20,16 @@ from webkeras.lazy import np
 from webkeras.shapes import Shape, size
 from webkeras.shards import Shards
 from webkeras.spec import Spec, flat, replace
-from webkeras.trace import Network, input_shapes, one_sample, output_names, resolved, stateful_batch, text_inputs
+from webkeras.trace import (
+    Network,
+    input_shapes,
+    one_sample,
+    output_names,
+    readings,
+    resolved,
+    stateful_batch,
+    text_only,
+)
 from webkeras.version import Version
 from webkeras.weights import Found
 
@@ -95,7 +104,8 @@ class Model:
         version = Version(spec.keras_version or spec.dialect, theano)
         with meanings(custom or {}):
             self.network = Network(spec, weights, version)
-        self.texts = text_inputs(spec, self.network.layers)
+        self.network.readings = readings(self.network)
+        self.texts = text_only(self.network, self.network.readings)
         self.stats: dict[str, float] = {}
         self._prepared: dict[tuple[Any, ...], Prepared] = {}
         self._states: dict[str, tuple[Shape, Any]] = {}  # flat buffers, as the backend gave them
@@ -104,7 +114,10 @@ class Model:
     @property
     def inputs(self) -> list[TensorInfo]:
         """The inputs, in the model's order."""
-        return [TensorInfo(name, shape) for name, shape in input_shapes(self.spec).items()]
+        return [
+            TensorInfo(name, shape, "string" if name in self.texts else "float32")
+            for name, shape in input_shapes(self.spec).items()
+        ]
 
     @property
     def outputs(self) -> list[TensorInfo]:
@@ -126,7 +139,7 @@ class Model:
     @cached_property
     def _one(self) -> Any:
         """The graph for one sample; None where an input has an open dimension."""
-        shapes = None if self.texts else one_sample(self.spec)
+        shapes = None if self.network.readings else one_sample(self.spec)
         ready = self._prepared.get(self._key(shapes)) if shapes else None
         return ready.graph if ready else self.network.trace(shapes) if shapes else None
 
@@ -267,7 +280,7 @@ class Model:
         self._prepared[key] = Prepared(graph, executable, {k: v.shape for k, v in graph.outputs.items()})
 
     def named(self, x: Any) -> dict[str, Any]:
-        """Inputs by name, from an array, a list or a dict."""
+        """Inputs of the graph by name, from an array, a list or a dict: in the place of text, what its readers make."""
         names = [i.name for i in self.inputs]
         if isinstance(x, Mapping):
             given = dict(x)
@@ -281,7 +294,11 @@ class Model:
             given = dict(zip(names, x if several else [x], strict=False))
         if set(given) != set(names) or (isinstance(x, list) and len(names) > 1 and len(x) != len(names)):
             raise ShapeError(f"model {self.spec.name!r} got inputs {sorted(given)}; expected {sorted(names)}")
-        return {k: self.texts[k].encode(_lists(given[k])) if k in self.texts else given[k] for k in names}
+        numbers = {k: given[k] for k in names if k not in self.texts}
+        if not self.network.readings:
+            return numbers
+        lists = {k: _lists(given[k]) for r in self.network.readings for k in r.sources}
+        return numbers | {r.name: r.encode(lists) for r in self.network.readings}
 
     def _unnamed(self, y: Mapping[str, Any]) -> Any:
         """Outputs as the file nests them: one, a list, or a dict."""
@@ -294,6 +311,9 @@ class Model:
 
     def explain(self, shapes: Mapping[str, Shape] | None = None) -> str:
         """Spec, graph and plan as text, for the given input shapes or one sample."""
+        if shapes is None and self.network.readings:
+            names = ", ".join(repr(r.name) for r in self.network.readings)
+            raise ShapeError(f"model {self.spec.name!r} reads text; give the shapes of what becomes of it: {names}")
         if shapes is None:
             shapes = {i.name: (1, *(d or 1 for d in (i.shape or ())[1:])) for i in self.inputs}  # open ones are 1
         ready = self.prepare(shapes)

@@ -127,10 +127,11 @@ async def profile(model: Model, inputs: Any) -> str:
 
 async def _ready(model: Model, inputs: Any, layers: list[str]) -> tuple[Prepared, dict[str, Any]]:
     """What runs these inputs, and the inputs flat, by name. Raises ShapeError, naming the input."""
+    for r in model.network.readings:
+        what = f"input {r.sources[0]!r} is read by {r.front}"
+        raise ConfigError(f"{what}, which works in Python; predict with webkeras.Model there")
     given = model.named(inputs.to_py(depth=2, default_converter=lambda x, *_: x))
     known = input_shapes(model.spec)
-    for k, reader in model.texts.items():
-        raise ConfigError(f"input {k!r} is read by {reader}, which works in Python; predict with webkeras.Model there")
     shapes = {k: shape_of(k, given[k], known[k]) for k in known}
     return await model.prepare_async(shapes, layers), {k: given[k]["data"] for k in known}
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from webkeras import layers
@@ -12,7 +14,7 @@ from webkeras.layers import LAYERS, Layer
 from webkeras.layers.lookup import Front
 from webkeras.matching import match
 from webkeras.shapes import Shape
-from webkeras.spec import Call, LayerSpec, Ref, Spec, flat, replace
+from webkeras.spec import Call, LayerSpec, Ref, Spec, flat, refs, replace
 from webkeras.text import short
 from webkeras.version import Version
 from webkeras.weights import Found, Tensor, Weights
@@ -34,24 +36,29 @@ class Network:
         version = version or Version(spec.keras_version or spec.dialect)
         matched = match(spec, weights, may_have_weights)
         self.layers = {s.name: make(s, version, matched[s.name]) for s in spec.layers}
+        self.readings: list[Reading] = []  # of the outermost model
 
     def trace(self, shapes: Mapping[str, Shape], layers: Sequence[str] = ()) -> Graph:
         """The graph for inputs of these shapes (batch axis included), by input layer name; states come after.
 
+        An input that is text has no shape: what its readers make of it has, by the names of `readings`.
+
         `layers` name layers whose outputs (of their first call) are wanted besides the model's.
         Raises ConfigError where the model has no such layer.
         """
-        inputs = {r.layer: Value(tuple(shapes[r.layer]), name=r.layer) for r in self.spec.inputs}
+        inputs = {k: Value(tuple(s), name=k) for k, s in shapes.items()}
+        for r in self.readings:
+            r.front.given[r.call] = inputs[r.name]
         names = output_names(self.spec)
         with remembering({*inputs, *names, *layers}) as memory:
-            done = self.tensors([inputs[r.layer] for r in self.spec.inputs])
+            done = self.tensors([inputs.get(r.layer) for r in self.spec.inputs])
         named = dict(zip(names, (done[r] for r in self.spec.outputs), strict=True))
         for layer in layers:
             if Ref(layer) not in done:
                 known = ", ".join(map(repr, self.layers))
                 raise ConfigError(f"model {self.spec.name!r} has no layer {layer!r}; it has {known}")
             named.setdefault(layer, done[Ref(layer)])
-        seen = {r.layer: v.shape for r, v in done.items() if r == Ref(r.layer)}
+        seen = {r.layer: v.shape for r, v in done.items() if r == Ref(r.layer) and v is not None}
         return Graph({**inputs, **memory.before}, {**named, **memory.now}, tuple(memory.now), seen)
 
     def apply(self, xs: list[Any]) -> list[Any]:
@@ -64,6 +71,10 @@ class Network:
         done = Tensors(zip(self.spec.inputs, xs, strict=True))
         for name, i, call in ordered(self.spec):
             if Ref(name, i) in done:
+                continue
+            here = self.layers[name]
+            if isinstance(here, Front) and i in here.given:
+                done[Ref(name, i)] = here.given[i]
                 continue
             y = self.called(name, *(replace(part, done.__getitem__) for part in (call.args, call.kwargs)))
             for t, v in enumerate(flat(y)):
@@ -121,16 +132,66 @@ def make(spec: LayerSpec, dialect: Version, weights: list[Tensor] | Weights) -> 
     return layers.make(spec.class_name, {**spec.config, "name": spec.name}, dialect, values)
 
 
-def text_inputs(spec: Spec, layers: Mapping[str, Any]) -> dict[str, Front]:
-    """The layers at the front that read text, by the input they read; from now on they take their own numbers."""
-    reads = [r for s in spec.layers for c in s.calls for r in c.refs()] + spec.outputs
-    inputs, found = {r.layer for r in spec.inputs}, {}
-    for s in spec.layers:
-        source = s.calls[0].args[0] if len(s.calls) == 1 and s.calls[0].args else None
-        here = layers[s.name]
-        if isinstance(here, Front) and isinstance(source, Ref) and source.layer in inputs and reads.count(source) == 1:
-            here.encoded, found[source.layer] = True, here
+@dataclass(frozen=True)
+class Reading:
+    """A call of a layer that reads text or hashes: an input of the graph, `name`, is what it makes of `sources`."""
+
+    name: str
+    front: Front
+    call: int
+    sources: tuple[str, ...]
+
+    def encode(self, given: Mapping[str, Any]) -> Any:
+        """The input of the graph, from the model's inputs as nested lists."""
+        return self.front.encode(*(given[k] for k in self.sources))
+
+
+def readings(network: Network) -> list[Reading]:
+    """All calls, in nested models too, of layers that read text where it comes from inputs of the outermost model.
+
+    From now on these layers take their numbers from an input of the graph.
+    """
+    found: list[Reading] = []
+    taken = set(network.layers)
+
+    def walk(here: Network, sources: dict[Ref, str]) -> None:
+        for name, i, call in ordered(here.spec):
+            layer, xs = here.layers[name], flat(call.args)
+            origins = tuple(sources.get(r, "") if isinstance(r, Ref) else "" for r in xs)
+            if isinstance(layer, Network) and len(xs) == len(layer.spec.inputs):
+                walk(layer, {r: k for r, k in zip(layer.spec.inputs, origins, strict=True) if k})
+            elif isinstance(layer, Front) and all(origins):
+                if i in layer.given:
+                    raise ConfigError(f"{layer}: stands in a model that is called twice; expected one for each call")
+                label = name if here is network and not i else f"{here.spec.name}/{name}/{i}"
+                while label in taken and not (here is network and not i):
+                    label += "'"
+                taken.add(label)
+                layer.given[i] = Value(())
+                found.append(Reading(label, layer, i, origins))
+
+    walk(network, {r: r.layer for r in network.spec.inputs})
     return found
+
+
+def text_only(network: Network, found: Sequence[Reading]) -> set[str]:
+    """The inputs that nothing but layers of `found` reads: there is no such input in the graph."""
+    counts = Counter(k for r in found for k in r.sources)
+
+    def reads(here: Network, input_: Ref) -> int:
+        """How often other layers than models read an input."""
+        total = here.spec.outputs.count(input_)
+        for s in here.spec.layers:
+            for c in s.calls:
+                for at, r in enumerate(flat(c.args)):
+                    inner = here.layers[s.name]
+                    if r == input_:
+                        nested = isinstance(inner, Network) and len(flat(c.args)) == len(inner.spec.inputs)
+                        total += reads(inner, inner.spec.inputs[at]) if nested else 1
+                total += list(refs(c.kwargs)).count(input_)
+        return total
+
+    return {k for k, n in counts.items() if reads(network, Ref(k)) == n}
 
 
 def ordered(spec: Spec) -> list[tuple[str, int, Call]]:

@@ -46,10 +46,14 @@ Weights = dict[str, "list[Tensor] | Weights"]
 
 @dataclass
 class Stored:
-    """An object of a Keras 3 weights file: its own variables in order, and the objects inside it by attribute."""
+    """An object of a Keras 3 weights file: its own variables in order, and the objects inside it by attribute.
+
+    `vocabulary` is what a layer that was adapted to text keeps beside the weights.
+    """
 
     tensors: list[Tensor] = field(default_factory=list)
     children: dict[str, Stored] = field(default_factory=dict)
+    vocabulary: list[str] | None = None
 
 
 # What a file of weights gave: by layer, as a tree, or in the model's order without a word on whose they are.

@@ -1,12 +1,13 @@
 """Hashes against TensorFlow's, and the sentences of layers that read text."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from webkeras import load_model
-from webkeras.errors import ConfigError
+from webkeras.errors import ConfigError, ShapeError
 from webkeras.graph import Value
 from webkeras.layers import LAYERS
 from webkeras.layers.fingerprint import farm, sip
@@ -74,6 +75,24 @@ def test_text_goes_in():
     assert m.outputs[0].shape is None
 
 
+def test_a_file_of_adapted_layers_answers_as_keras_did():
+    """Vocabularies in assets/, a text layer in a nested model, inputs that several layers read."""
+    folder = Path(__file__).parents[1] / "golden" / "files" / "text"
+    answers = json.loads((folder / "answers.json").read_text())
+    m = load_model(folder / "words.keras", backend="reference")
+    assert [i.dtype for i in m.inputs] == ["string", "string", "float32"]
+    found = m.predict(answers["inputs"])
+    assert set(found) == set(answers["outputs"])
+    for k, y in answers["outputs"].items():
+        np.testing.assert_allclose(found[k], y, rtol=1e-5, atol=1e-6)
+
+
+def test_a_model_that_reads_text_is_not_explained_without_shapes():
+    with pytest.raises(ShapeError, match="'m' reads text; give the shapes of what becomes of it: 'v'"):
+        model(VECTOR).explain()
+    assert "plan" in model(VECTOR, ("Dropout", {"name": "d", "rate": 0.5})).explain({"v": (2, 3)})
+
+
 def test_text_that_no_input_brings_is_refused():
     rows = [("StringLookup", {"name": "s", "vocabulary": ["a"]})]
     with pytest.raises(ConfigError, match="StringLookup 's': reads text"):
@@ -94,6 +113,6 @@ def test_words_that_have_no_place_are_refused(name, config, sentence):
         LAYERS[name]({"name": "s", **config}).encode([["zebra"]])
 
 
-def test_tf_idf_is_refused_by_name():
-    with pytest.raises(ConfigError, match="'output_mode': 'tf_idf'; expected"):
-        LAYERS["StringLookup"]({"vocabulary": ["a"], "output_mode": "tf_idf"})
+def test_tf_idf_without_weights_is_refused_by_name():
+    with pytest.raises(ConfigError, match="StringLookup 's': has no idf_weights"):
+        LAYERS["StringLookup"]({"name": "s", "vocabulary": ["a"], "output_mode": "tf_idf"}).encode([["a"]])

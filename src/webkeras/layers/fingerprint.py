@@ -37,6 +37,16 @@ def _seeded(words: list[int], a: int, b: int) -> tuple[int, int]:
     return (a + z) & MASK, (b + _right(a, 44) + c) & MASK
 
 
+def joined(a: int, b: int) -> int:
+    """One fingerprint of two.
+
+    Source: tensorflow/core/platform/fingerprint.h:FingerprintCat64
+    """
+    mul = 0xC6A4A7935BD1E995
+    found = (a ^ mul ^ _mixed(b * mul & MASK) * mul) & MASK
+    return _mixed(_mixed(found * mul & MASK) * mul & MASK)
+
+
 def farm(s: bytes) -> int:
     """FarmHash's fingerprint of s."""
     n = len(s)

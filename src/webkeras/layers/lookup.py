@@ -10,29 +10,29 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from webkeras.errors import ConfigError, ShapeError
+from webkeras.errors import ConfigError, ShapeError, WeightsError
 from webkeras.layers.base import Layer, key, layer
-from webkeras.layers.fingerprint import farm, sip
-from webkeras.layers.read import anything, boolean, one_of, optional, whole
+from webkeras.layers.fingerprint import farm, joined, sip
+from webkeras.layers.read import anything, boolean, number, one_of, optional, whole
 
 SPACE = re.compile(r"[ \t\n\v\f\r]+")
 PUNCTUATION = str.maketrans("", "", "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'")
 LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")  # as TensorFlow: ASCII only
-MODES = one_of("int", "one_hot", "multi_hot", "count")  # "tf_idf" is not there
+MODES = one_of("int", "one_hot", "multi_hot", "count")
 
 
 class Front(Layer):
-    """A layer that can only stand at the front of a model, reading an input that nobody else reads."""
+    """A layer that can only stand at the front of a model, in a nested one too, reading the outermost's inputs."""
 
-    encoded = False  # is x what `encode` made?
+    def __init__(self, config: Any, dialect: int = 3, arrays: Any = ()) -> None:
+        super().__init__(config, dialect, arrays)
+        self.given: dict[int, Any] = {}  # what `encode` made, by call: an input of the graph
 
-    def encode(self, rows: list[Any]) -> list[Any]:
-        """Words or numbers, a sample a row -> numbers."""
+    def encode(self, rows: list[Any], *more: list[Any]) -> list[Any]:
+        """Words or numbers of every tensor it is called with, a sample a row -> numbers."""
         raise NotImplementedError
 
     def call(self, x: Any) -> Any:
-        if self.encoded:
-            return x
         raise ConfigError(f"{self}: reads text, which only an input of the model can be; connect it to one of its own")
 
 
@@ -74,6 +74,14 @@ def vectors(rows: list[Any], mode: str, depth: int) -> list[Any]:
     return [hot(row, 1.0 if mode == "multi_hot" else float("inf")) for row in rows]
 
 
+def hashed(text: str, salt: Any) -> int:
+    """The hash of a word; with a salt, one or two numbers, the strong one."""
+    if salt is None:
+        return farm(text.encode())
+    a, b = (salt, salt) if isinstance(salt, int) else salt
+    return sip(text.encode(), (a, b))
+
+
 @layer("Hashing")
 class Hashing(Front):
     """Words, or whole numbers by their digits, into num_bins bins; mask_value, if any, has bin 0 for itself.
@@ -87,19 +95,44 @@ class Hashing(Front):
     output_mode = key(MODES, "int")
     sparse = key(one_of(False), False)
 
-    def encode(self, rows: list[Any]) -> list[Any]:
+    def encode(self, rows: list[Any], *more: list[Any]) -> list[Any]:
         masks = self.mask_value is not None and self.num_bins > 1
         bins = self.num_bins - masks
-        salt = (self.salt, self.salt) if isinstance(self.salt, int) else tuple(self.salt) if self.salt else None
 
         def place(x: Any) -> int:
             text = word(x)
             if masks and text == word(self.mask_value):
                 return 0
-            found = farm(text.encode()) if salt is None else sip(text.encode(), (salt[0], salt[1]))
-            return int(found % bins) + masks
+            return int(hashed(text, self.salt) % bins) + masks
 
         return vectors(each(place, rows), self.output_mode, self.num_bins)
+
+
+@layer("HashedCrossing")
+class HashedCrossing(Front):
+    """Several columns of words or whole numbers, hashed together into num_bins bins.
+
+    Source: keras/src/layers/preprocessing/hashed_crossing.py; tensorflow/core/kernels/sparse_cross_op.cc
+    """
+
+    num_bins = key(whole)
+    output_mode = key(one_of("int", "one_hot"), "int")
+    sparse = key(one_of(False), False)
+
+    def encode(self, rows: list[Any], *more: list[Any]) -> list[Any]:
+        if not more:
+            raise ShapeError(f"{self}: is called with one tensor; expected two or more")
+        columns = [[row[0] if isinstance(row, list) else row for row in column] for column in (rows, *more)]
+        bins = [[crossed(xs) % self.num_bins] for xs in zip(*columns, strict=True)]
+        return vectors(bins, self.output_mode, self.num_bins)
+
+
+def crossed(xs: Iterable[Any]) -> int:
+    """One hash of words, or of whole numbers as they are."""
+    total = 0xDECAFCAFFE
+    for x in xs:
+        total = joined(total, farm(x if isinstance(x, bytes) else x.encode()) if isinstance(x, str | bytes) else int(x))
+    return total
 
 
 class Vocabulary(Front):
@@ -114,13 +147,18 @@ class Vocabulary(Front):
     num_oov_indices: Any = 1
     mask_token: Any = ""
     oov_token: Any = "[UNK]"
-    output_mode = key(MODES, "int")
+    output_mode = key(one_of("int", "one_hot", "multi_hot", "count", "tf_idf"), "int")
     max_tokens = key(optional(whole), None)
     pad_to_max_tokens = key(boolean, False)
-    idf_weights = key(one_of(None), None)
+    idf_weights = key(optional(lambda v: [number(w) for w in v]), None)
     sparse = key(one_of(False), False)
     encoding = key(one_of("utf-8"), "utf-8")
+    oov_method = key(one_of("floormod", "farmhash"), "floormod")  # of whole numbers; words are always hashed
+    salt = key(anything, None)
     training = ("vocabulary_size", "has_input_vocabulary", "vocabulary_dtype")
+
+    def bind(self, *xs: Any) -> None:
+        """The weights of places are read by `weighted`; TextVectorization saves them twice."""
 
     def places(self) -> tuple[dict[str, int], int]:
         """The place of every word, and the first place of the words outside."""
@@ -144,11 +182,25 @@ class Vocabulary(Front):
                 return found[text]
             if self.num_oov_indices == 0:
                 raise ConfigError(f"{self}: {text!r} is not in the vocabulary, and num_oov_indices is 0")
-            return start + (farm(text.encode()) % self.num_oov_indices if self.num_oov_indices > 1 else 0)
+            return start + (hashed(text, self.salt) % self.num_oov_indices if self.num_oov_indices > 1 else 0)
 
         size = max([*found.values(), start + self.num_oov_indices - 1]) + 1
         depth = self.max_tokens if self.pad_to_max_tokens and self.max_tokens else size
-        return vectors(each(place, rows), self.output_mode, depth)
+        if self.output_mode != "tf_idf":
+            return vectors(each(place, rows), self.output_mode, depth)
+        return self.weighted(vectors(each(place, rows), "count", depth), size)
+
+    def weighted(self, counts: list[Any], size: int) -> list[Any]:
+        """Counts of words times the weights of all places, of the file or (those outside have the mean) the config."""
+        weights = [float(w) for w in self.arrays[0].constant.array()] if self.arrays else self.idf_weights
+        if weights is None:
+            raise ConfigError(f"{self}: has no idf_weights; adapt it, or give them to the layer, before saving")
+        if not self.arrays:
+            weights = weights[-(size - self.num_oov_indices) :]
+            weights = [sum(weights) / len(weights)] * self.num_oov_indices + weights
+        if len(weights) != size:
+            raise WeightsError(f"{self}: {len(weights)} idf_weights; expected {size}, one for each place")
+        return [[c * w for c, w in zip(row, [*weights, *[0.0] * (len(row) - size)], strict=True)] for row in counts]
 
 
 @layer("StringLookup")
@@ -163,7 +215,7 @@ class StringLookup(Vocabulary):
     oov_token = key(str, "[UNK]")
     invert = key(one_of(False), False)
 
-    def encode(self, rows: list[Any]) -> list[Any]:
+    def encode(self, rows: list[Any], *more: list[Any]) -> list[Any]:
         return self.look_up(rows)
 
 
@@ -194,7 +246,7 @@ class TextVectorization(Vocabulary):
         widths = range(1, self.ngrams + 1) if isinstance(self.ngrams, int) else self.ngrams
         return [" ".join(words[i : i + n]) for n in widths for i in range(len(words) - n + 1)]
 
-    def encode(self, rows: list[Any]) -> list[Any]:
+    def encode(self, rows: list[Any], *more: list[Any]) -> list[Any]:
         if any(isinstance(row, list) and len(row) != 1 for row in rows):
             raise ShapeError(f"{self}: a sample holds several texts; expected one")
         found = self.look_up([self.tokens(word(row[0] if isinstance(row, list) else row)) for row in rows])

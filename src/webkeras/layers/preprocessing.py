@@ -15,7 +15,7 @@ from webkeras.layers.base import Layer, key, layer
 from webkeras.layers.interpolation import MODES, interpolate
 from webkeras.layers.layout import channels_last
 from webkeras.layers.normalization import along, wrapped
-from webkeras.layers.read import boolean, data_format, one_of, optional, whole
+from webkeras.layers.read import anything, boolean, data_format, one_of, optional, whole
 from webkeras.shapes import Shape
 from webkeras.shapes import axes as positive
 from webkeras.version import Version
@@ -25,7 +25,7 @@ def numbers(v: Any) -> Any:
     """A number or nested lists of them; Keras 3 wraps arrays: {"class_name": "__numpy__", "config": {"value": ...}}."""
     if isinstance(v, Mapping) and v.get("class_name") in ("__numpy__", "__tensor__"):
         v = v["config"]["value"]
-    return [numbers(x) for x in v] if isinstance(v, list | tuple) else float(v)
+    return [numbers(x) for x in v] if isinstance(v, list | tuple) else float(v)  # an adapted vocabulary is text
 
 
 @layer("Rescaling")
@@ -258,7 +258,8 @@ class Discretization(Layer):
 class IntegerLookup(Layer):
     """Whole numbers as their places in a vocabulary; those outside share the places before it.
 
-    The mask token, if any, is 0; then come num_oov_indices places for the numbers outside, then the vocabulary.
+    The mask token, if any, is 0; then come num_oov_indices places for the numbers outside, then the vocabulary. With
+    invert, places as numbers of the vocabulary.
     Source: keras/src/layers/preprocessing/integer_lookup.py, index_lookup.py
     """
 
@@ -266,18 +267,29 @@ class IntegerLookup(Layer):
     mask_token = key(optional(float), None)
     num_oov_indices = key(whole, 1)
     output_mode = key(output_modes, "int")
-    invert = key(one_of(False), False)
+    invert = key(boolean, False)
     sparse = key(one_of(False), False)
     pad_to_max_tokens = key(boolean, False)
     max_tokens = key(optional(whole), None)
     idf_weights = key(one_of(None), None)
-    training = ("vocabulary_dtype", "oov_token", "vocabulary_size", "has_input_vocabulary")
+    oov_token = key(float, -1)
+    oov_method = key(anything, "floormod")
+    salt = key(one_of(None), None)
+    training = ("vocabulary_dtype", "vocabulary_size", "has_input_vocabulary")
 
     def call(self, x: Any) -> Any:
         if self.vocabulary is None:
             raise ConfigError(f"{self}: has no vocabulary in its config; give one to the layer before saving the model")
+        if self.num_oov_indices > 1 and self.oov_method != "floormod":
+            raise ConfigError(f"{self}: oov_method is {self.oov_method!r}; expected 'floormod', or one place outside")
         first = (self.mask_token is not None) + self.num_oov_indices
+        outsiders = [self.oov_token] * self.num_oov_indices
         words = [w for w in self.vocabulary if w != self.mask_token]
+        if outsiders and words[: len(outsiders)] == outsiders:
+            words = words[len(outsiders) :]
+        if self.invert:
+            before = [] if self.mask_token is None else [self.mask_token]
+            return ops.take(value([*before, *outsiders, *words]), x, axis=0)
         if self.mask_token is not None and self.output_mode != "int":
             first -= 1  # the mask token has no place in a vector
         outside = ops.full((), float(first - self.num_oov_indices))

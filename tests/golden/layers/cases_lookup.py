@@ -6,7 +6,8 @@ from make_layers import keras, one
 WORDS = [["red", "green"], ["blue", "mauve"]]
 TEXTS = [["The quick, brown fox -- it's QUICK!"], ["a fox\n and\tthe  the Dog"]]
 VOCABULARY = ["the", "fox", "quick", "its", "dog"]
-OLD = {"only": 2}  # Keras 3 needs TensorFlow for text
+TEXT = keras.__version__ < "3" or keras.backend.backend() == "tensorflow"  # Keras 3 needs TensorFlow for text
+OLD = {"only": None if TEXT else 0}
 
 
 def text(cls, rows, **config):
@@ -42,3 +43,16 @@ text("Hashing", WORDS, num_bins=4, output_mode="multi_hot")
 if keras.__version__ >= "2.15":
     one("Hashing", (4,), num_bins=9, ints=1000, dtype="int64", whole=True, **OLD)
     one("Hashing", (4,), num_bins=9, ints=3, mask_value=0, dtype="int64", whole=True, **OLD)
+if TEXT:
+    weights = {"vocabulary": ["red", "green", "blue"], "output_mode": "tf_idf", "idf_weights": [0.5, 2.0, 0.25]}
+    text("StringLookup", WORDS, **weights)
+    text("StringLookup", WORDS, num_oov_indices=2, mask_token="", **weights)
+    text("TextVectorization", [["red red x"], ["blue"]], **weights)
+
+    pairs = [[["red"], ["blue"]], [["green"], ["mauve"]]]
+    one("HashedCrossing", (1,), (1,), num_bins=11, feed=lambda r: list(map(np.array, pairs)), text=True, **OLD)
+    one("HashedCrossing", (1,), (1,), num_bins=5, output_mode="one_hot", feed=lambda r: list(map(np.array, pairs)), text=True, **OLD)
+    if keras.__version__ >= "2.15":
+        one("HashedCrossing", (1,), (1,), num_bins=13, ints=1000, whole=True, **OLD)
+    if keras.__version__ >= "3":
+        text("StringLookup", WORDS, vocabulary=["red"], num_oov_indices=4, oov_method="farmhash", salt=[3, 5])

@@ -123,8 +123,12 @@ def make(case):
         m.quantize(config=case.quantize())
         weights = [[o.name, w.path, np.asarray(w, "float32")] for o in m.layers for w in o.weights]
     xs = case.feed(r)
+    given = xs
+    if VERSION == 3 and any(x.dtype.kind == "U" for x in xs):
+        xs = [__import__("tensorflow").constant(x) for x in xs]
     ys = m(xs if len(xs) > 1 else xs[0], training=False) if VERSION == 3 else m.predict(xs, verbose=0)
     ys = [np.asarray(y, "float32") for y in (ys if isinstance(ys, (list, tuple)) else [ys])]
+    xs = given
     texts = {"input_%d" % i: x.tolist() for i, x in enumerate(xs) if x.dtype.kind == "U"}
     named = [["input_%d" % i, x] for i, x in enumerate(xs) if x.dtype.kind != "U"]
     answers = [["output_%d" % i, y] for i, y in enumerate(ys)]
