@@ -51,7 +51,7 @@ class Cell(Layer):
     constants: Sequence[Any] = ()
     training: ClassVar[tuple[str, ...]] = (
         "recurrent_initializer", "recurrent_regularizer", "recurrent_constraint", "unit_forget_bias", "dropout",
-        "recurrent_dropout", "implementation", "unroll", "seed", "use_cudnn", "init", "inner_init",
+        "recurrent_dropout", "implementation", "seed", "use_cudnn", "init", "inner_init",
         "forget_bias_init", "W_regularizer", "U_regularizer", "b_regularizer", "dropout_W", "dropout_U",
         "consume_less", "input_dim", "input_length",
     )

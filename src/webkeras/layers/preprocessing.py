@@ -30,16 +30,19 @@ def numbers(v: Any) -> Any:
 
 @layer("Rescaling")
 class Rescaling(Layer):
-    """x * scale + offset
+    """x * scale + offset; a mask goes on since Keras 3.
 
     Source: keras/src/layers/preprocessing/rescaling.py
     """
 
-    mask = "pass"
+    mask = "use"
     scale = key(numbers)
     offset = key(numbers, 0.0)
 
-    def call(self, x: Any) -> Any:
+    def compute_mask(self, x: Any, mask: Any) -> Any:
+        return mask if self.dialect == 3 else None
+
+    def call(self, x: Any, mask: Any = None) -> Any:
         return ops.add(ops.multiply(x, constant(self.scale)), constant(self.offset))
 
 
@@ -51,15 +54,18 @@ def constant(v: Any) -> Any:
 class Normalization(Layer):
     """(x - mean) / standard deviation, each as the axes to keep say; with invert, the way back.
 
-    mean and variance are in the config or, where Keras adapted them, weights.
+    mean and variance are in the config or, where Keras adapted them, weights. A mask goes on since Keras 3.
     Source: keras/src/layers/preprocessing/normalization.py
     """
 
-    mask = "pass"
+    mask = "use"
     axis = key(lambda v: [] if v is None else v, -1)
     mean = key(optional(numbers), None)
     variance = key(optional(numbers), None)
     invert = key(boolean, False)
+
+    def compute_mask(self, x: Any, mask: Any) -> Any:
+        return mask if self.dialect == 3 else None
 
     def kept(self, ndim: int) -> tuple[int, ...]:
         return positive(self.axis, ndim)
@@ -70,7 +76,7 @@ class Normalization(Layer):
         shape = tuple(x[i] for i in self.kept(len(x)))
         return {"adapted_mean": shape, "adapted_variance": shape, "count": ()}
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Any, mask: Any = None) -> Any:
         own = self.mean is None
         mean, variance = (self.adapted_mean, self.adapted_variance) if own else (value(self.mean), value(self.variance))
         at, ndim = self.kept(len(x.shape)), len(x.shape)

@@ -32,6 +32,7 @@ class Recurrent(Cell):
     go_backwards = key(boolean, False)
     stateful = key(boolean, False)
     time_major = key(boolean, False)
+    unroll = key(boolean, False)
     zero_output_for_mask = key(boolean, False)
     num_constants = key(one_of(None, 0), None)
 
@@ -52,7 +53,10 @@ class Recurrent(Cell):
         mask = ops.transpose(mask, perm=(1, 0)) if mask is not None and self.time_major else mask
         zero = self.zero_output_for_mask
         before = self.before(x, given, [(x.shape[0], *s) for s in self.states(tuple(x.shape))])
-        ys, after = self.run(x, before, mask, self.go_backwards, zero)
+        slip = bool(zero and self.unroll and self.go_backwards and mask is not None and self.forgetful())
+        ys, after = self.run(x, before, mask, self.go_backwards, zero and not slip)
+        if slip:  # Keras 2.15 gives 0 where the mask, which it forgets to turn around, says so
+            ys = flip(ops.where(ops.reshape(mask, shape=(*mask.shape, *(1,) * (len(ys.shape) - 2))), flip(ys), 0.0))
         if mask is not None and not zero and (given or self.stateful) and self.forgetful():
             ys = ops.where(self.begun(mask, len(ys.shape)), ys, 0.0)
         if self.stateful and isinstance(x, Value):

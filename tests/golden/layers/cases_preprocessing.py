@@ -110,3 +110,9 @@ one(CLAHE, (16, 16, 3), only=3, feed=GREY(16, 16, 3))
 one(CLAHE, (11, 14, 2), only=3, tile_grid_size=(3, 4), clip_limit=2.5, feed=GREY(11, 14, 2))
 one(CLAHE, (9, 6, 1), only=3, tile_grid_size=(2, 2), clip_limit=0, value_range=(0, 1), feed=lambda r: [r.uniform(-0.1, 1.1, (2, 9, 6, 1)).astype("float32")])
 one(CLAHE, (2, 9, 8), only=3, tile_grid_size=(2, 3), data_format="channels_first", feed=GREY(2, 9, 8))
+
+
+@model("Rescaling", "masked", (4, 3), feed=lambda r: [np.round(r.normal(size=(2, 4, 3)) * 4) / 4 * [[[1], [1], [0], [0]]]])
+def rescaled_mask(L, x):
+    y = L.Rescaling(0.5, offset=1.0)(L.Masking(0.0)(x))
+    return [L.GlobalAveragePooling1D()(y), L.GlobalAveragePooling1D()(L.Normalization(mean=0.25, variance=4.0)(L.Masking(0.0)(x)))]

@@ -133,6 +133,8 @@ def bidirectional():
         rows["masked_state"] = lambda: chain(L.Masking(0.0), B(L.LSTM(3, return_state=True, return_sequences=True)))
         rows["backward_layer"] = lambda: chain(B(L.LSTM(3), backward_layer=L.GRU(3, go_backwards=True)))
         rows["backwards"] = lambda: chain(B(L.LSTM(3, go_backwards=True, return_sequences=True)))
+    if NEW and keras.__version__ < "3":  # Keras 3 means another thing on every backend
+        rows["masked_unrolled"] = lambda: chain(L.Masking(0.0), B(L.LSTM(3, return_sequences=True, unroll=True)))
     return rows
 
 
