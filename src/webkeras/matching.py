@@ -218,9 +218,8 @@ def _flat(config: Mapping[str, Any], here: Stored, path: tuple[str, ...]) -> lis
     """An object's own weights, then those of the objects inside, in Keras' order; named by where they are."""
     out = [replace(t, layer=path[0], name="/".join((*path, t.name))) for t in here.tensors]
     inside = {k: v for k, v in here.children.items() if not RANDOM.fullmatch(k)}
-    cells = config.get("cells") or config.get("cell", {}).get("config", {}).get("cells") or []
     listed = Counter[str]()
-    places = {_key(LayerSpec(c["class_name"], "", c["config"]), listed): i for i, c in enumerate(cells)}
+    places = {_key(LayerSpec(name, "", {}), listed): i for i, name in enumerate(cells(config))}
 
     def place(key: str) -> Any:
         digits = re.fullmatch(r"(.*?)(?:_(\d+))?", key)
@@ -230,6 +229,15 @@ def _flat(config: Mapping[str, Any], here: Stored, path: tuple[str, ...]) -> lis
     for key in sorted(inside, key=place):
         out += _flat(config, inside[key], (*path, key))
     return out
+
+
+def cells(config: Mapping[str, Any]) -> list[str]:
+    """The classes of the cells of an RNN, or of StackedRNNCells; what is none is left to the layer to refuse."""
+    inner = config.get("cell")
+    rows = config.get("cells") or (inner["config"] if isinstance(inner, dict) and "config" in inner else {})
+    rows = rows.get("cells") if isinstance(rows, dict) else rows
+    names = [c.get("class_name") for c in rows if isinstance(c, dict)] if isinstance(rows, list) else []
+    return [name for name in names if isinstance(name, str)]
 
 
 def _all(here: Stored) -> Iterator[Tensor]:

@@ -286,7 +286,7 @@ def test_a_genuine_file_encoded_answers_as_the_file_itself(tmp_path: Path, path:
         backend="reference",
     )
     rng = np.random.default_rng(2)
-    x = {i.name: rng.standard_normal((3, 4)).astype("float32") for i in whole.inputs}
+    x = {i.name: rng.standard_normal((3, *(i.shape or ())[1:])).astype("float32") for i in whole.inputs}
     for a, b in zip(flat(whole.predict(x)), flat(parts.predict(x)), strict=True):
         assert np.array_equal(a, b)
 

@@ -31,7 +31,9 @@ def read(text: str, file: str = "model.json", keras_version: str | None = None) 
         raise ConfigError(f"{file}: models nest too deep to be read") from None
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as e:
         what = f"the graph cannot be read ({type(e).__name__}: {' '.join(str(e).split())})"
-        raise ConfigError(f"{file}: {what}; expected a Keras {version} model") from None
+        told = data.get("keras_version") or keras_version
+        silent = "" if told else "; it names no keras_version: say which Keras it is"
+        raise ConfigError(f"{file}: {what}; expected a Keras {version} model{silent}") from None
     return spec
 
 

@@ -16,6 +16,7 @@ from webkeras.layers.base import Layer, key, layer, make
 from webkeras.layers.read import boolean, whole
 from webkeras.lazy import np
 from webkeras.shapes import Shape
+from webkeras.text import short
 from webkeras.version import Version
 
 Run = tuple[Any, list[Any]]  # outputs in the order of the input, and the final states
@@ -26,7 +27,7 @@ def child(v: Any, dialect: int) -> Any:
     if not isinstance(v, Mapping):
         return v
     if not isinstance(v.get("class_name"), str) or not isinstance(v.get("config"), Mapping):
-        raise ValueError(f"{v!r}; expected a layer's class_name and config")
+        raise ValueError(f"{short(v)}; expected a layer's class_name and config")
     return make(v["class_name"], v["config"], dialect)
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from webkeras.text import short
+
 
 def boolean(v: Any) -> bool:
     """true or false, nothing else."""
     if not isinstance(v, bool):
-        raise ValueError(f"{v!r}; expected true or false")
+        raise ValueError(f"{short(v)}; expected true or false")
     return v
 
 
 def whole(v: Any) -> int:
     """A whole number, below what float32 counts without gaps: no size of a layer is larger."""
     if isinstance(v, bool) or int(v) != v or abs(v) > 2**24:
-        raise ValueError(f"{v!r}; expected a whole number up to {2**24}")
+        raise ValueError(f"{short(v)}; expected a whole number up to {2**24}")
     return int(v)
 
 
@@ -25,7 +27,7 @@ def number(v: Any) -> float:
     if isinstance(v, Mapping) and v.get("type") == "ndarray":
         v = v.get("value")
     if isinstance(v, bool) or not isinstance(v, int | float):
-        raise ValueError(f"{v!r}; expected a number")
+        raise ValueError(f"{short(v)}; expected a number")
     return float(v)
 
 
@@ -44,7 +46,7 @@ def one_of(*values: Any) -> Callable[[Any], Any]:
 
     def read(v: Any) -> Any:
         if v not in values:
-            raise ValueError(f"{v!r}; expected {' or '.join(map(repr, values))}")
+            raise ValueError(f"{short(v)}; expected {' or '.join(map(repr, values))}")
         return v
 
     return read
@@ -56,7 +58,7 @@ def wholes(v: Any, n: int) -> tuple[int, ...]:
     if len(out) == 1:
         out = out * n
     if len(out) != n:
-        raise ValueError(f"{v!r}; expected {n} numbers")
+        raise ValueError(f"{short(v)}; expected {n} numbers")
     return out
 
 
@@ -69,7 +71,7 @@ def sides(v: Any, n: int) -> tuple[tuple[int, int], ...]:
         v = [v]
     rows = v if isinstance(v, list | tuple) else [v] * n
     if len(rows) != n:
-        raise ValueError(f"{v!r}; expected {n} pairs")
+        raise ValueError(f"{short(v)}; expected {n} pairs")
     out = [wholes(row, 2) for row in rows]
     return tuple((a, b) for a, b in out)
 
