@@ -32,6 +32,7 @@ export class Machine {
     this.bar = element("i");
     this.loading = element("div", { className: "loading", role: "progressbar", "aria-label": "Loading", "aria-valuemin": 0, "aria-valuemax": 100 }, this.bar);
     this.choice = element("select", { id: "backend" });
+    this.loading.classList.toggle("done", !filepaths); // nothing to load yet
     this.status = element("p", { className: "status", id: "status", role: "status", textContent: "Loading …" });
     $("machine").append(this.loading, element("div", { className: "row choice" }, element("label", { htmlFor: "backend", textContent: "Runs on" }), this.choice, this.status));
     this.changed = changed;

@@ -29,7 +29,7 @@ const read = latest(machine, async () => {
     return;
   }
   const out = await ask((...a) => machine.ask(...a), x, { layers: ["words"] }), positive = 100 * out.positive[0];
-  $("verdict").textContent = positive > 65 ? `They liked it: ${positive.toFixed(0)} %` : positive < 35 ? `They did not: ${positive.toFixed(0)} %` : `Hard to say: ${positive.toFixed(0)} %`;
+  $("verdict").textContent = positive > 65 ? `They liked it: ${positive.toFixed(0)} % positive` : positive < 35 ? `They did not: ${positive.toFixed(0)} % positive` : `Hard to say: ${positive.toFixed(0)} % positive`;
   $("meter").setAttribute("aria-valuenow", positive.toFixed(0));
   $("meter").firstElementChild.style.width = `${positive}%`;
   let end = 0;
