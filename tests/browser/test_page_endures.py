@@ -131,7 +131,7 @@ def test_a_demo_goes_on_when_the_gpu_is_back(site):
           }
           throw new Error(`${words} is never said, but ${line.textContent}`);
         };
-        await until(/ ms,/);
+        await until(/ ms the first time/);
         """
     )
     said = site.js("gpu.postMessage('loseContext'); return [await until(/GPU/), line.className]")

@@ -29,9 +29,11 @@ export class Machine {
     this.filepaths = filepaths;
     this.prefer = prefer;
     this.models = {};
+    this.warm = new WeakSet(); // models that have answered
     this.bar = element("i");
     this.loading = element("div", { className: "loading", role: "progressbar", "aria-label": "Loading", "aria-valuemin": 0, "aria-valuemax": 100 }, this.bar);
     this.choice = element("select", { id: "backend" });
+    this.loading.classList.toggle("done", !filepaths); // nothing to load yet
     this.status = element("p", { className: "status", id: "status", role: "status", textContent: "Loading …" });
     $("machine").append(this.loading, element("div", { className: "row choice" }, element("label", { htmlFor: "backend", textContent: "Runs on" }), this.choice, this.status));
     this.changed = changed;
@@ -71,7 +73,9 @@ export class Machine {
   async ask(inputs, options) {
     await this.offered;
     const m = await this.model(this.choice.value), out = await m.predict(inputs, options), ms = m.stats.predict;
-    this.say(`${ms.toFixed(ms < 10 ? 1 : 0)} ms, ${(1000 / ms).toFixed(ms > 200 ? 1 : 0)} a second`);
+    const again = `, ${(1000 / ms).toFixed(ms > 200 ? 1 : 0)} a second`;
+    this.say(`${ms.toFixed(ms < 10 ? 1 : 0)} ms${this.warm.has(m) ? again : " the first time"}`); // programs compile then
+    this.warm.add(m);
     return out;
   }
 

@@ -62,6 +62,14 @@ def load(name):
     )
 
 
+def gentler(name, factor):
+    """Return (architecture, weights) with the last kernel scaled: the models expect pictures from 0 to 1, and what
+    keras.applications prepares is larger, so that one class would get all of the softmax."""
+    recipe, stored = read_recipe(name), np.load(HERE / f"{name}.npz")
+    recipe["factors"] = {k: v * factor for k, v in recipe["factors"].items()}
+    return (HERE / f"{name}.json").read_text(), make_weights(recipe, stored["statistics"])
+
+
 def write_buf(folder, name, weights):
     metadata, offset = [], 0
     with open(folder / f"{name}_weights.buf", "wb") as file:

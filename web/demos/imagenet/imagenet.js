@@ -2,16 +2,16 @@
 import { $, Machine, demo, element, filesOf, latest, picture, pictures, pixels, top } from "../shared.js";
 
 // How keras.applications (and the maker of ours) prepare a picture; the layer that says for each place what is there.
-const KINDS = {
+export const KINDS = {
   efficientnet_lite0: { size: 224, prepare: (v) => (v - 127) / 128, map: "classes" },
   resnet50: { size: 224, prepare: (v, k) => v - [103.939, 116.779, 123.68][k], bgr: true },
   inception_v3: { size: 299, prepare: (v) => v / 127.5 - 1 },
 };
 const labels = fetch("labels.json").then((r) => r.json());
 let kind = KINDS.efficientnet_lite0, shown = null, places = null;
-const machine = new Machine(filesOf("efficientnet_lite0"), () => look(shown));
+export const machine = new Machine(filesOf("efficientnet_lite0"), () => look(shown));
 
-const input = (image, { size, prepare, bgr }) => {
+export const input = (image, { size, prepare, bgr }) => {
   const data = pixels(image, size);
   const value = (i) => { const k = i % 3; return prepare(data[4 * Math.floor(i / 3) + (bgr ? 2 - k : k)], k); };
   return { input: Float32Array.from({ length: 3 * size * size }, (_, i) => value(i)) };
@@ -37,8 +37,8 @@ function light(button, label) {
   for (const b of $("answers").children) b.setAttribute("aria-pressed", b === button);
   if (!places) return;
   const [, h, w, c] = places.shape, heat = $("heat"), image = new ImageData(w, h);
-  const seen = Float32Array.from({ length: h * w }, (_, i) => places[i * c + label]), max = Math.max(...seen);
-  seen.forEach((v, i) => { const t = Math.max(0, v / max); image.data.set([255 * t, 120 * t * t, 30 * t, 255], 4 * i); });
+  const seen = Float32Array.from({ length: h * w }, (_, i) => places[i * c + label]), [min, max] = [Math.min(...seen), Math.max(...seen)];
+  seen.forEach((v, i) => { const t = (v - min) / (max - min || 1); image.data.set([255 * t, 120 * t * t, 30 * t, 255], 4 * i); });
   Object.assign(heat, { width: w, height: h, className: "on" }).getContext("2d").putImageData(image, 0, 0);
 }
 
@@ -59,10 +59,17 @@ $("fetch").addEventListener("submit", async (e) => {
 $("own").addEventListener("change", (e) => {
   const files = {};
   for (const file of e.target.files) files[/metadata/.test(file.name) ? "metadata" : file.name.endsWith(".buf") ? "weights" : "model"] = file;
-  kind = KINDS[$("kind").value];
-  Object.assign(machine, { filepaths: files, models: {} });
-  look(shown);
+  turnTo(files, KINDS[$("kind").value]);
 });
+$("back").addEventListener("click", () => turnTo(filesOf("efficientnet_lite0"), KINDS.efficientnet_lite0));
+function turnTo(filepaths, to) {
+  for (const m of Object.values(machine.models)) m.dispose();
+  kind = to;
+  Object.assign(machine, { filepaths, models: {} });
+  $("back").hidden = kind === KINDS.efficientnet_lite0;
+  $("note").hidden = !kind.map;
+  look(shown);
+}
 picture("../pictures/cat.jpg").then(look);
 demo(machine, async (model) => {
   const names = await labels, said = {};

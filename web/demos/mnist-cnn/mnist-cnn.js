@@ -99,7 +99,7 @@ $("sample").addEventListener("click", () => write(Math.floor(Math.random() * 10)
 bars($("bars"), named(new Float32Array(10)));
 write(3);
 about("mnist_cnn").then((a) => {
-  $("about").textContent = `Trained for this page on ${a.trained_on} MNIST digits, shifted, turned and scaled; right about ${(100 * a.accuracy).toFixed(1)} % of ${a.tested_on} it never saw.`;
+  $("about").textContent = `Trained for this page on ${a.trained_on} MNIST digits, shifted, turned and scaled; right about ${(100 * a.accuracy).toFixed(2)} % of ${a.tested_on} it never saw.`;
 });
 demo(machine, async (model) => {
   const sheet = await digits, small = new OffscreenCanvas(28, 28).getContext("2d");

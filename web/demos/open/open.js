@@ -95,6 +95,8 @@ function field({ name, shape }) {
   });
 }
 
+// "Dense 'dense_1'", or several of them in one step -> the names alone.
+const named = (told) => [...told.matchAll(/'([^']+)'/g)].map((m) => m[1]).join(", ") || told;
 const inputs = () => Object.fromEntries(model.inputs.map((info, i) => [info.name, $("inputs").children[i].value()]));
 $("form").addEventListener("submit", (e) => {
   e.preventDefault();
@@ -107,7 +109,7 @@ $("form").addEventListener("submit", (e) => {
 });
 $("profile").addEventListener("click", trying(async () => {
   const layers = {}, steps = await model.profile(inputs());
-  for (const { layer, ms } of steps) layers[layer] = (layers[layer] ?? 0) + ms;
+  for (const { layer, ms } of steps) layers[named(layer)] = (layers[named(layer)] ?? 0) + ms;
   const total = Object.values(layers).reduce((a, b) => a + b, 0) || 1;
   bars($("times"), Object.fromEntries(Object.entries(layers).map(([k, ms]) => [`${k}: ${ms.toFixed(2)} ms`, ms / total])));
 }));

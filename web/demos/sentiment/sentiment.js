@@ -7,14 +7,14 @@ const EXAMPLES = {
   "faint praise": "It starts as a dull and predictable comedy, but the second half is surprisingly moving.",
   "a twist": "Great cast, gorgeous pictures, and not a single idea worth the price of the ticket.",
 };
-const LENGTH = 48; // words the network was trained to read
+export const LENGTH = 48; // words the network was trained to read
 const machine = new Machine(filesOf("sentiment"), () => read(), ["wasm", "webgl2", "reference"]); // many small steps: the CPU is quicker
 const numbers = fetch("../../models/sentiment/words.json").then((r) => r.json()).then((words) => new Map(words.map((w, i) => [w, i + 2])));
 
 // Words as the maker split them (tools/train/sentiment.py): 0 is padding, 1 a word that is not known.
 const split = (text) => [...text.matchAll(/[a-z0-9]+(?:'[a-z]+)?|[!?]/gi)].slice(0, LENGTH);
 
-async function encoded(text) {
+export async function encoded(text) {
   const known = await numbers, found = split(text.replaceAll("’", "'")).map((m) => known.get(m[0].toLowerCase()) ?? 1);
   return Float32Array.from({ length: LENGTH }, (_, i) => found[i] ?? 0);
 }
@@ -29,7 +29,7 @@ const read = latest(machine, async () => {
     return;
   }
   const out = await ask((...a) => machine.ask(...a), x, { layers: ["words"] }), positive = 100 * out.positive[0];
-  $("verdict").textContent = positive > 65 ? `They liked it: ${positive.toFixed(0)} %` : positive < 35 ? `They did not: ${positive.toFixed(0)} %` : `Hard to say: ${positive.toFixed(0)} %`;
+  $("verdict").textContent = positive > 65 ? `They liked it: ${positive.toFixed(0)} % positive` : positive < 35 ? `They did not: ${positive.toFixed(0)} % positive` : `Hard to say: ${positive.toFixed(0)} % positive`;
   $("meter").setAttribute("aria-valuenow", positive.toFixed(0));
   $("meter").firstElementChild.style.width = `${positive}%`;
   let end = 0;

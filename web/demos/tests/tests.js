@@ -8,6 +8,8 @@ const numbers = fetch("goldens.bin").then((r) => r.arrayBuffer());
 // Relative to the largest number of an output; GPUs and the order of sums differ in the last bits.
 const ALLOWED = { webgl2: 2e-4, wasm: 1e-4, reference: 1e-4 };
 
+const ALL = "all";
+
 const size = (shape) => shape.reduce((a, b) => a * b, 1);
 
 // A case with its numbers: each list item ends in its shape, and the numbers of all follow one another.
@@ -62,27 +64,27 @@ async function family({ family, cases }, values, backend) {
       row.wrong ||= `${c.name}: ${e.message}`;
     }
   }
-  const cells = [family, row.cases, row.right, row.error.toExponential(1), row.ms.toFixed(1), row.wrong];
-  $("rows").append(element("tr", {}, ...cells.map((text, i) => element("td", { textContent: text, className: i && i < 5 ? "number" : "" }))));
+  const cells = [family, backend, row.cases, row.right, row.error.toExponential(1), row.ms.toFixed(1), row.wrong];
+  $("rows").append(element("tr", { className: row.right < row.cases ? "wrong" : "" }, ...cells.map((text, i) => element("td", { textContent: text, className: i > 1 && i < 6 ? "number" : "" }))));
   return row;
 }
 
 /** {cases, right, table} of what was chosen. */
 async function all() {
-  await machine.offered;
-  const values = new Float32Array(await numbers), backend = machine.choice.value, lines = [];
+  const offered = await machine.offered, backends = machine.choice.value === ALL ? offered : [machine.choice.value];
+  const values = new Float32Array(await numbers), lines = [], on = backends.join(", ");
   const chosen = (await files).filter((f) => f.keras === $("keras").value && (!$("family").value || f.family === $("family").value));
   const sum = { cases: 0, right: 0 };
   $("rows").replaceChildren();
-  for (const f of chosen) {
+  for (const [f, backend] of chosen.flatMap((f) => backends.map((b) => [f, b]))) {
     const row = await family(f, values, backend);
     sum.cases += row.cases;
     sum.right += row.right;
-    lines.push(`${f.family}: ${row.right}/${row.cases}, error ${row.error.toExponential(1)}${row.wrong && `, ${row.wrong}`}`);
-    $("summary").textContent = `${sum.right} of ${sum.cases} right so far, on ${backend}.`;
+    lines.push(`${f.family} on ${backend}: ${row.right}/${row.cases}, error ${row.error.toExponential(1)}${row.wrong && `, ${row.wrong}`}`);
+    $("summary").textContent = `${sum.right} of ${sum.cases} right so far, on ${on}.`;
   }
-  $("summary").textContent = `${sum.right} of ${sum.cases} cases right on ${backend}.`;
-  return { ...sum, table: [`webkeras ${WebKeras.version}, ${$("keras").value}, ${backend}, ${navigator.userAgent}`, ...lines].join("\n") };
+  $("summary").textContent = `${sum.right} of ${sum.cases} cases right on ${on}.`;
+  return { ...sum, table: [`webkeras ${WebKeras.version}, ${$("keras").value}, ${navigator.userAgent}`, ...lines].join("\n") };
 }
 
 let table = "";
@@ -107,4 +109,7 @@ files.then((found) => {
   $("keras").value = "keras2.15.0";
   return fill();
 }).catch(() => machine.fail(new Error("The goldens are not here; ./build.sh demo lays them beside this page.")));
-machine.offered.then(() => machine.say("Ready."));
+machine.offered.then(() => {
+  machine.choice.append(element("option", { value: ALL, textContent: "all of them", selected: true }));
+  machine.say("Ready.");
+}, () => {});

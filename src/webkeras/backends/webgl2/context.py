@@ -142,6 +142,12 @@ class WebGL2Executable:
         """How often it was run."""
         return int(self.exe.turn)
 
+    def profile(self, feeds: Mapping[str, Any]) -> list[tuple[str, str, float]]:
+        """(layer, op, milliseconds) of every draw, each waited for."""
+        times = self._guard(lambda: self.runner.profile(self.exe, crossing.feeds(feeds))).to_py()
+        labels = (step.label.partition(" ") for step in self.plan.steps)
+        return [(layer, op, ms) for (op, _, layer), ms in zip(labels, times, strict=True)]
+
     async def run_async(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         try:
             return crossing.outputs(await self.runner.predict(self.exe, crossing.feeds(feeds)))
