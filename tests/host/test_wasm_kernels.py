@@ -368,6 +368,50 @@ def test_scan_whose_states_change_places() -> None:
     check(build, (2, 5, 3), (2, 3), (2, 3))
 
 
+def cut(x: Any, *ranges: tuple[int, int]) -> Any:
+    """x[begin:end, ...] of the last axes."""
+    whole = [(0, n) for n in x.shape[: len(x.shape) - len(ranges)]] + list(ranges)
+    return ops.slice_(x, begin=tuple(b for b, _ in whole), end=tuple(e for _, e in whole), step=(1,) * len(whole))
+
+
+STEPS: dict[str, Callable[..., Any]] = {
+    "handed on": lambda s, x: ([ops.tanh(s[0] + x), s[0]], [s[1]]),
+    "handed on, in part": lambda s, x: (
+        [s[0] * x, ops.concat(cut(s[0], (0, 1)), cut(s[1], (0, 2)), axis=1)],
+        [cut(s[0], (1, 3))],
+    ),
+    "a part of the new": lambda s, x: (
+        [n := ops.tanh(s[0] + x), ops.concat(cut(n, (2, 3)), cut(s[1], (1, 3)), axis=1)],
+        [n],
+    ),
+    "read after it is made": lambda s, x: ([n := ops.exp(s[0] * x), n - s[0]], [n + s[1]]),
+    "read across": lambda s, x: ([ops.maximum(s[0], s[1]), s[1] * ops.reduce(s[1], fn="max", axes=(1,))], [s[0]]),
+    "the same twice": lambda s, x: ([n := s[0] + s[1] * x, n], [n]),
+    "spread": lambda s, x: ([s[0] + cut(s[0], (1, 2)) * x, cut(s[1], (0, 1)) + s[1]], [x]),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("n", [1, 2])
+def test_scan_whose_states_are_written_in_place_or_not(name: str, n: int) -> None:
+    def build(x: Any, a: Any, b: Any) -> Any:
+        states, ys = ops.scan(lambda s, x: STEPS[name](s, x[0]), [a, b], [x])
+        return (*states, *ys)
+
+    check(build, (n, 6, 3), (n, 3), (n, 3))
+
+
+def test_slices_in_one_piece_are_views() -> None:
+    def build(x: Any) -> Any:
+        row = cut(x, (1, 3), (0, 4), (0, 3))
+        return row * 2.0, cut(row, (1, 2), (0, 2), (0, 3)), cut(x, (0, 1), (2, 4), (0, 3))
+
+    check(build, (5, 4, 3))
+    x = Value((5, 4, 3), name="x")
+    y = ops.tanh(cut(cut(x, (1, 3), (0, 4), (0, 3)), (1, 2), (0, 2), (0, 3)))
+    assert [i.op for i in layout(Graph({"x": x}, {"y": y})).always] == ["MAP"]
+
+
 def test_scan_over_images() -> None:
     w = array(3, 3, 4, 4) / 6
 
