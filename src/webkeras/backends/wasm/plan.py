@@ -89,12 +89,12 @@ class Layout:
         return "\n".join([head, *map(str, self.always)])
 
 
-def plan(graph: Graph) -> Plan:
-    """Rewrite the graph, lower it, and give everything a place.
+def plan(graph: Graph, half: bool = False) -> Plan:
+    """Rewrite the graph, lower it, and give everything a place; with `half`, weights of products stay 16-bit floats.
 
     Raises BackendError where a node has no kernel or the memory does not suffice.
     """
-    at = layout(graph)
+    at = layout(graph, half=half)
     if at.floats > LIMIT:
         raise BackendError(
             f"the model needs {at.floats * 4 / 2**30:.1f} GiB for weights and results, WebAssembly has 4; "
@@ -114,10 +114,10 @@ def plan(graph: Graph) -> Plan:
     )
 
 
-def layout(graph: Graph, gap: int = 0) -> Layout:
+def layout(graph: Graph, gap: int = 0, half: bool = False) -> Layout:
     """The graph rewritten, lowered and placed; `gap` floats stay unused after every tensor (for tests)."""
     graph = fuse(fold(expand(graph, NATIVE)), EPILOGUES, readable=readable)
-    b = Builder(LOWER)
+    b = Builder(LOWER, half)
     for node in graph.nodes():
         b.lower(node)
     inputs = {k: b.store(v) for k, v in graph.inputs.items()}

@@ -17,8 +17,8 @@ OPS = """
 END = [0, 2]
 
 EPILOGUE = "bias residual low:f high:f map"
-WINDOW = f"src weights dst n c f groups in*3 out*3 kernel*3 stride*3 dilation*3 before*3 fn {EPILOGUE}"
-PACK = "src dst count src_step dst_step taps c f tap_step c_step f_step"
+WINDOW = f"src weights dst n c f groups in*3 out*3 kernel*3 stride*3 dilation*3 before*3 fn half {EPILOGUE}"
+PACK = "src dst count src_step dst_step taps c f tap_step c_step f_step half"
 REDUCE = "src dst outer r inner fn"
 
 # name, * and a count for several words, :f for a float; csrc/program.h holds the same in C.
@@ -31,7 +31,7 @@ FIELDS: dict[str, list[str]] = {
         "WINOGRAD_IN": WINDOW,
         "WINOGRAD_OUT": WINDOW,
         "POOL": WINDOW,
-        "GEMM": f"a b dst m n k batch*4 a_step*4 b_step*4 {EPILOGUE}",
+        "GEMM": f"a b dst m n k half batch*4 a_step*4 b_step*4 {EPILOGUE}",
         "PACK": PACK,
         "WINOGRAD_PACK": PACK,
         "MAP": "dst size inputs literals code registers dims*6",
