@@ -21,7 +21,7 @@ import machine
 
 from webkeras import ops
 from webkeras.backends.wasm import expression, program, windows
-from webkeras.backends.wasm.plan import layout
+from webkeras.backends.wasm.plan import layout, plan
 from webkeras.errors import BackendError
 from webkeras.expr import SCALARS
 from webkeras.graph import Graph, Value
@@ -380,6 +380,12 @@ def test_c_and_python_agree_on_the_program() -> None:
     assert [{"maximum": "max", "minimum": "min"}.get(f, f) for f in functions] == list(SCALARS)
     assert f"TILE = {expression.TILE} " in (machine.CSRC / "map.c").read_text()
     assert f"MC = {windows.ROWS}, KC = {windows.DEPTH} " in (machine.CSRC / "gemm.c").read_text()
+
+
+def test_a_plan_larger_than_a_memory_is_one_sentence() -> None:
+    x = Value((2**10, 2**10, 2**10), name="x")
+    with pytest.raises(BackendError, match=r"the model needs 8\.0 GiB .* WebAssembly has 4; use a smaller batch"):
+        plan(Graph({"x": x}, {"y": ops.tanh(x)}))
 
 
 def test_what_has_no_kernel_is_refused_by_name() -> None:
