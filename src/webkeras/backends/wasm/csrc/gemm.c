@@ -2,9 +2,7 @@
    A tile is 4 rows by 8 columns: 8 sums, 2 of b and one of a fit the 16 registers of x86 (5 and 6 rows spill, and were slower). */
 #include "wk.h"
 
-typedef uint16_t h4 __attribute__((vector_size(8)));
-
-
+typedef uint16_t h8 __attribute__((vector_size(16)));
 
 enum { MC = 128, KC = 256 };  /* a block of a is 128 kB: it stays in L2 while panels of b (8 kB) pass through L1 */
 
@@ -100,14 +98,19 @@ static uint16_t halved(float x) {
   return (uint16_t)(sign | ((a - 0x38000000 + 0xfff + (a >> 13 & 1)) >> 13));
 }
 
-/* n 16-bit floats, a multiple of 4, as 32-bit ones. */
-static void widened(const uint16_t *h, int n, float *to) {
-  for (int i = 0; i < n; i += 4) {
-    h4 packed;
-    __builtin_memcpy(&packed, h + i, sizeof packed);
-    i4 bits = __builtin_convertvector(packed, i4), size = bits & 0x7fff;
-    f4 v = (f4)(size << 13) * 0x1p112f;  /* the exponent's other bias; small numbers too */
-    store(to + i, (f4)((i4)v | ((size >= 0x7c00) & 0x7f800000) | ((bits & 0x8000) << 16)));
+/* Four 16-bit floats, each in the lower half of its lane, as 32-bit ones. */
+INLINE f4 widened(i4 bits) {
+  i4 size = bits & 0x7fff;
+  f4 v = (f4)(size << 13) * 0x1p112f;  /* the exponent's other bias; small numbers too */
+  return (f4)((i4)v | ((size >= 0x7c00) & 0x7f800000) | ((bits & 0x8000) << 16));
+}
+
+/* A panel of k rows. */
+static void widen(const float *packed, int k, float *to) {
+  for (int i = 0; i < k; i++, packed += 4, to += 8) {
+    h8 h = (h8)load(packed), none = {0};
+    store(to, widened((i4)__builtin_shufflevector(h, none, 0, 8, 1, 9, 2, 10, 3, 11)));
+    store(to + 4, widened((i4)__builtin_shufflevector(h, none, 4, 12, 5, 13, 6, 14, 7, 15)));
   }
 }
 
@@ -116,7 +119,7 @@ void gemm(const float *a, ptrdiff_t lda, int m, int k, const float *packed, ptrd
   for (int j = 0; j < n; j += 8, packed += bstep) {
     const float *b = packed;
     if (room) {
-      widened((const uint16_t *)packed, k * 8, room);
+      widen(packed, k, room);
       b = room;
     }
     const float *bias = f->bias ? f->bias + j : 0, *residual = f->residual ? f->residual + j : 0;
