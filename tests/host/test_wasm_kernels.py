@@ -18,6 +18,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "wasm"))
 import machine
+from checks import array, check
 
 from webkeras import ops
 from webkeras.backends.wasm import expression, program, windows
@@ -28,28 +29,6 @@ from webkeras.graph import Graph, Value
 from webkeras.graph import run as reference
 
 RAGGED = (1, 3, 4, 5, 7, 8, 13, 31)
-rng = np.random.default_rng(5)
-
-
-def array(*shape: int) -> np.ndarray:
-    return rng.uniform(-1, 1, shape).astype("float32")
-
-
-def check(
-    build: Callable[..., Any], *shapes: tuple[int, ...], tolerance: float = 1e-5, threads: int = 1, expect: str = ""
-) -> None:
-    """build(*inputs) computed by the kernels and by numpy; `expect` names an instruction that must be among them."""
-    inputs = {f"x{i}": Value(s, name=f"x{i}") for i, s in enumerate(shapes)}
-    y = build(*inputs.values())
-    graph = Graph(inputs, {f"y{i}": v for i, v in enumerate(y if isinstance(y, tuple) else (y,))})
-    feeds = {k: array(*v.shape) for k, v in inputs.items()}
-    if expect:
-        assert expect in [i.op for i in layout(graph).always]
-    want, got = reference(graph, feeds), machine.run(graph, feeds, threads)
-    for k, w in want.items():
-        np.testing.assert_allclose(
-            got[k], w, rtol=tolerance, atol=tolerance * max(1.0, float(np.abs(w[np.isfinite(w)]).max(initial=0)))
-        )
 
 
 @pytest.mark.parametrize("m", RAGGED)
@@ -158,61 +137,6 @@ def test_winograd(h: int, w: int, c: int, f: int, pads: Any, apart: bool, monkey
         threads=2,
     )
     check(lambda x: ops.sigmoid(ops.conv(x, kernel, strides=(1, 1), pads=pads) + bias), (2, h, w, c), expect=expect)
-
-
-def rounded(w: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return w.astype("float16").astype("float32")
-
-
-HALVED: dict[str, tuple[Callable[..., Any], tuple[int, ...], tuple[int, ...]]] = {
-    "rows": (lambda x, w: ops.tanh(ops.matmul(x, w)), (3, 13, 7), (7, 13)),
-    "one row": (lambda x, w: ops.matmul(x, w), (1, 300), (300, 45)),
-    "deep": (lambda x, w: ops.maximum(ops.matmul(x, w), 0.0), (9, 520), (520, 31)),
-    "batches": (lambda x, w: ops.matmul(x, w), (2, 3, 5, 4), (3, 4, 9)),
-    "window": (lambda x, w: ops.conv(x, w, strides=(1, 2), pads=((1, 1), (0, 2))), (2, 8, 9, 32), (3, 3, 32, 40)),
-    "groups": (
-        lambda x, w: ops.conv(x, w, strides=(1, 1), pads=((1, 1), (1, 1)), groups=2),
-        (1, 5, 6, 6),
-        (3, 3, 3, 10),
-    ),
-    "winograd's": (lambda x, w: ops.conv(x, w, strides=(1, 1), pads=((1, 1), (1, 1))), (1, 14, 14, 16), (3, 3, 16, 16)),
-    "between": (
-        lambda x, w: ops.conv_transpose(x, w, strides=(2, 2), pads=((0, 1), (0, 1)), output=(8, 10)),
-        (1, 4, 5, 3),
-        (3, 3, 5, 3),
-    ),
-    "transposed": (
-        lambda x, w: ops.conv_transpose(x, w, strides=(1, 1), pads=((2, 2), (2, 2)), output=(5, 5), dilation=(2, 2)),
-        (1, 5, 5, 3),
-        (3, 3, 4, 3),
-    ),
-}
-
-
-@pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("name", HALVED)
-def test_weights_of_sixteen_bits_are_weights_rounded_to_them(name: str, threads: int) -> None:
-    build, of_x, of_w = HALVED[name]
-    w = array(*of_w) * (10.0 ** rng.uniform(-8, 1, of_w)).astype("float32")  # down to what is zero in 16 bits
-    x = Value(of_x, name="x")
-    feeds = {"x": array(*of_x)}
-    halved, exact = Graph({"x": x}, {"y": build(x, w)}), Graph({"x": x}, {"y": build(x, rounded(w))})
-    got, want = machine.run(halved, feeds, threads, half=True)["y"], reference(exact, feeds)["y"]
-    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6 * np.abs(want).max())
-    assert layout(halved, half=True).weights < layout(exact).weights * 0.6 + 64
-    assert not {"WINOGRAD", "WINOGRAD_OUT"} & {i.op for i in layout(halved, half=True).always}
-
-
-def test_every_number_of_sixteen_bits_is_kept_and_others_are_rounded() -> None:
-    every = np.arange(65536, dtype="uint16").view("float16")
-    every = np.sort(every[np.isfinite(every)].astype("float32"))
-    tie, beyond = every[:-1] / 2 + every[1:] / 2, np.array([65519.0, 65520.0, -7e4, 3e38, np.inf, 2.9e-8, 1e-40], "f4")
-    x, feeds = Value((1, 1), name="x"), {"x": np.ones((1, 1), "float32")}
-    for numbers in (every, tie, every[::7] * np.float32(1.0003), beyond):
-        w = numbers.reshape(1, -1)
-        got = machine.run(Graph({"x": x}, {"y": ops.matmul(x, w)}), feeds, half=True)["y"]
-        np.testing.assert_array_equal(got, rounded(w))
 
 
 TRANSPOSED = [
@@ -391,99 +315,3 @@ def test_a_plan_larger_than_a_memory_is_one_sentence() -> None:
 def test_what_has_no_kernel_is_refused_by_name() -> None:
     with pytest.raises(BackendError, match=r"wasm backend takes 6"):
         layout(Graph(i := {"a": Value((2,) * 8), "b": Value((2, 1) * 4)}, {"y": i["a"] + i["b"]}))
-
-
-TANH, SIGMOID = ("tanh", 0), ("sigmoid", 0)
-
-
-@pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize(("n", "t", "u"), [(1, 5, 8), (3, 4, 5), (2, 1, 13)])
-def test_recurrent(reverse: bool, n: int, t: int, u: int) -> None:
-    """Whole recurrent layers as scans, masked too, and with the kernel computed rather than given."""
-    kernels_ = {k: array(u, k * u) for k in (1, 3, 4)}
-    bias = array(u)
-
-    def lstm(x: Any, h: Any, c: Any, m: Any) -> Any:
-        mask = ops.less(0.0, m)
-        args = {"activation": TANH, "recurrent_activation": SIGMOID, "reverse": reverse}
-        return (*ops.lstm(x, kernels_[4], h, c, **args), *ops.lstm(x, kernels_[4], h, c, mask, **args, zero=True))
-
-    def gru(x: Any, h: Any, r: Any) -> Any:
-        args = {"activation": TANH, "recurrent_activation": SIGMOID, "reverse": reverse}
-        after = ops.gru(x, kernels_[3], h, bias, reset_after=True, **args)
-        return (*after, *ops.gru(x, r * 0.5, h, reset_after=False, **args))
-
-    check(lstm, (n, t, 4 * u), (n, u), (n, u), (n, t), expect="SCAN")
-    check(gru, (n, t, 3 * u), (n, u), (u, 3 * u), expect="SCAN")
-    check(
-        lambda x, h: ops.simple_rnn(x, kernels_[1], h, activation=TANH, reverse=reverse),
-        (n, t, u),
-        (n, u),
-        expect="SCAN",
-    )
-
-
-def test_scan_whose_states_change_places() -> None:
-    def build(x: Any, a: Any, b: Any) -> Any:
-        states, ys = ops.scan(lambda s, x: ([s[1], s[0]], [x[0] + s[0], s[1]]), [a, b], [x])
-        return (*states, *ys)
-
-    check(build, (2, 5, 3), (2, 3), (2, 3))
-
-
-def cut(x: Any, *ranges: tuple[int, int]) -> Any:
-    """x[begin:end, ...] of the last axes."""
-    whole = [(0, n) for n in x.shape[: len(x.shape) - len(ranges)]] + list(ranges)
-    return ops.slice_(x, begin=tuple(b for b, _ in whole), end=tuple(e for _, e in whole), step=(1,) * len(whole))
-
-
-STEPS: dict[str, Callable[..., Any]] = {
-    "handed on": lambda s, x: ([ops.tanh(s[0] + x), s[0]], [s[1]]),
-    "handed on, in part": lambda s, x: (
-        [s[0] * x, ops.concat(cut(s[0], (0, 1)), cut(s[1], (0, 2)), axis=1)],
-        [cut(s[0], (1, 3))],
-    ),
-    "a part of the new": lambda s, x: (
-        [n := ops.tanh(s[0] + x), ops.concat(cut(n, (2, 3)), cut(s[1], (1, 3)), axis=1)],
-        [n],
-    ),
-    "read after it is made": lambda s, x: ([n := ops.exp(s[0] * x), n - s[0]], [n + s[1]]),
-    "read across": lambda s, x: ([ops.maximum(s[0], s[1]), s[1] * ops.reduce(s[1], fn="max", axes=(1,))], [s[0]]),
-    "the same twice": lambda s, x: ([n := s[0] + s[1] * x, n], [n]),
-    "spread": lambda s, x: ([s[0] + cut(s[0], (1, 2)) * x, cut(s[1], (0, 1)) + s[1]], [x]),
-}
-
-
-@pytest.mark.parametrize("name", STEPS)
-@pytest.mark.parametrize("n", [1, 2])
-def test_scan_whose_states_are_written_in_place_or_not(name: str, n: int) -> None:
-    def build(x: Any, a: Any, b: Any) -> Any:
-        states, ys = ops.scan(lambda s, x: STEPS[name](s, x[0]), [a, b], [x])
-        return (*states, *ys)
-
-    check(build, (n, 6, 3), (n, 3), (n, 3))
-
-
-def test_slices_in_one_piece_are_views() -> None:
-    def build(x: Any) -> Any:
-        row = cut(x, (1, 3), (0, 4), (0, 3))
-        return row * 2.0, cut(row, (1, 2), (0, 2), (0, 3)), cut(x, (0, 1), (2, 4), (0, 3))
-
-    check(build, (5, 4, 3))
-    x = Value((5, 4, 3), name="x")
-    y = ops.tanh(cut(cut(x, (1, 3), (0, 4), (0, 3)), (1, 2), (0, 2), (0, 3)))
-    assert [i.op for i in layout(Graph({"x": x}, {"y": y})).always] == ["MAP"]
-
-
-def test_scan_over_images() -> None:
-    w = array(3, 3, 4, 4) / 6
-
-    def build(x: Any, h: Any) -> Any:
-        def step(s: Any, x: Any) -> Any:
-            y = ops.tanh(x[0] + ops.conv(s[0], w, strides=(1, 1), pads=((1, 1), (1, 1))))
-            return [y], [ops.reduce(y, fn="max", axes=(1, 2))]
-
-        states, ys = ops.scan(step, [h], [x])
-        return (*states, *ys)
-
-    check(build, (2, 3, 5, 6, 4), (2, 5, 6, 4), threads=2)
