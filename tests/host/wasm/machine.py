@@ -47,10 +47,10 @@ def words(*values: int) -> bytes:
 
 
 def run(
-    graph: Graph, feeds: Mapping[str, np.ndarray], threads: int = 1, sanitized: bool = True
+    graph: Graph, feeds: Mapping[str, np.ndarray], threads: int = 1, sanitized: bool = True, half: bool = False
 ) -> dict[str, np.ndarray]:
     """The graph's outputs, every instruction confined to the tensors it names."""
-    at = layout(graph, gap=8)
+    at = layout(graph, gap=8, half=half)
     waiting = {id(s): s for s in at.constants()}
     script = [words(max(at.floats, 1))]
 

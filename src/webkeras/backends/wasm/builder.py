@@ -15,8 +15,9 @@ from webkeras.shapes import Shape, size
 class Builder:
     """Collects instructions: what depends on constants only runs once, before the first prediction."""
 
-    def __init__(self, table: Mapping[str, Callable[[Builder, Node], None]]) -> None:
-        """`table` says how a node of an op is lowered."""
+    def __init__(self, table: Mapping[str, Callable[[Builder, Node], None]], half: bool = False) -> None:
+        """`table` says how a node of an op is lowered; with `half`, constant factors of products stay 16-bit floats."""
+        self.half = half
         self.table = table
         self.once: list[Instruction] = []
         self.always: list[Instruction] = []
@@ -119,18 +120,24 @@ class Builder:
         w, where = self.source(w)
         key = (id(w), op, *sorted(layout.items()))
         if key not in self._packed:
+            half = int(op == "PACK" and self.halved(w))
             step = layout["taps"] * layout["c"] * panels(layout["f"])
             layout = {
                 "count": 1,
                 "src_step": 0,
                 "dst_step": layout["c"] * panels(layout["f"]) if op == "WINOGRAD_PACK" else step,
+                "half": half,
                 **layout,
             }
-            out = Store(36 * layout["dst_step"] if op == "WINOGRAD_PACK" else layout["count"] * step)
+            out = Store(36 * layout["dst_step"] if op == "WINOGRAD_PACK" else layout["count"] * step >> half)
             with self.into(self.once if w.is_constant else where):
                 self.emit(op, [self.store(w)], out, src=self.store(w), dst=out, **layout)
             self._packed[key] = out
         return self._packed[key]
+
+    def halved(self, w: Value) -> bool:
+        """Is w, a factor of products, kept as 16-bit floats?"""
+        return self.half and self.source(w)[0].is_constant
 
 
 def panels(f: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from webkeras.backends.wasm import windows
 from webkeras.backends.wasm.builder import Builder, collapse, copy, panels, row_major, strides_of
 from webkeras.backends.wasm.expression import epilogue, lower_map
-from webkeras.backends.wasm.program import Part, Store
+from webkeras.backends.wasm.program import Instruction, Part, Store
 from webkeras.graph import Literal, Node, Value
 from webkeras.shapes import broadcast, size
 
@@ -33,6 +33,7 @@ def matmul(b: Builder, node: Node) -> None:
         "GEMM",
         [src, packed, *extra],
         dst,
+        scratch=windows.PANEL if b.halved(w) else 0,
         map=chain,
         a=src,
         b=packed,
@@ -40,6 +41,7 @@ def matmul(b: Builder, node: Node) -> None:
         m=m,
         n=n,
         k=k,
+        half=int(b.halved(w)),
         batch=batch,
         a_step=a_step,
         b_step=b_step,
@@ -102,15 +104,13 @@ def slice_(b: Builder, node: Node) -> None:
     x, begin, step = node.inputs[0], node.attrs["begin"], node.attrs["step"]
     strides = row_major(x.shape)
     first = [range(n)[s] if s < n else 0 for n, s in zip(x.shape, begin, strict=True)]
-    offset = sum(i * s for i, s in zip(first, strides, strict=True))
-    copy(
-        b,
-        node,
-        Part(b.store(x), offset),
-        b.store(node.out),
-        node.out.shape,
-        [s * k for s, k in zip(strides, step, strict=True)],
-    )
+    part = Part(b.store(x), sum(i * s for i, s in zip(first, strides, strict=True)))
+    steps = [s * k for s, k in zip(strides, step, strict=True)]
+    apart = [(n, s, t) for n, s, t in zip(node.out.shape, steps, row_major(node.out.shape), strict=True) if n > 1]
+    if node.out.size and all(s == t for _, s, t in apart):  # in one piece: nothing is moved
+        b.stores[id(node.out)] = Store(node.out.size, name=node.out.name, inside=part)
+    else:
+        copy(b, node, part, b.store(node.out), node.out.shape, steps)
 
 
 def pad(b: Builder, node: Node) -> None:
@@ -183,8 +183,14 @@ def scan(b: Builder, node: Node) -> None:
                 moves={"dst": step},
             )
         new = [b.store(v) for v in outs[:n]]
+        still = [s.root() for s in new]  # an old value that another state takes over must last to the end
         for i, (s, state) in enumerate(zip(new, states, strict=True)):
-            if s in states and s is not state:  # states that change places: through copies
+            if new.count(s) == 1 and state not in still and _in_place(instructions, s, state):
+                s.inside = Part(state, 0)
+                for each_ in instructions:
+                    each_.settle()
+                new[i] = state
+            elif s.root() in states and s is not state:  # states that change places: through copies
                 new[i] = Store(s.size)
                 copy(b, node, s, new[i], [s.size], [1])
         for s, state in zip(new, states, strict=True):
@@ -193,6 +199,19 @@ def scan(b: Builder, node: Node) -> None:
     b.emit_scan(node, steps, instructions)
     for state, v in zip(states, node.outs[:n], strict=True):
         copy(b, node, state, b.store(v), [v.size], [1])
+
+
+def _in_place(body: list[Instruction], new: Store, state: Store) -> bool:
+    """Can what makes a state's new value write it over the old one? Not where the old one is still to be read."""
+    made = [i for i, each in enumerate(body) if new in each.writes]
+    if len(made) != 1 or new is state or new.size != state.size or new.inside:
+        return False
+    maker, later = body[made[0]], body[made[0] + 1 :]
+    if any(state in each.reads for each in later):
+        return False
+    inputs = [maker.tail[8 * i : 8 * i + 2] for i in range(maker.fields.get("inputs", 0))]  # of a MAP
+    aligned = maker.op == "MAP" and all(kind == 0 for s, kind in inputs if isinstance(s, Store) and s.root() is state)
+    return state not in maker.reads or aligned
 
 
 LOWER: dict[str, Callable[[Builder, Node], None]] = {

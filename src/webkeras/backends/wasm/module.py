@@ -167,16 +167,16 @@ def _script(js: Any, opened: Any) -> Any:
 class Wasm:
     """The CPU through WebAssembly."""
 
-    name = "wasm"
-
-    def __init__(self) -> None:
+    def __init__(self, half: bool = False) -> None:
+        """With `half`, weights of products stay 16-bit floats in memory and are widened panel by panel."""
         kernels()
+        self.name, self.half = "wasm-half" if half else "wasm", half
 
     def prepare(self, graph: Graph) -> WasmExecutable:
-        return WasmExecutable(plan(graph))
+        return WasmExecutable(plan(graph, self.half))
 
     async def prepare_async(self, graph: Graph) -> WasmExecutable:
-        executable = WasmExecutable(plan(graph))
+        executable = self.prepare(graph)
         if executable.machine.workers.length:
             await executable.machine.staffed
         return executable

@@ -75,11 +75,12 @@ class Layout:
 
     def at(self, s: Store) -> int:
         """The store's address."""
-        return self.addresses[id(s)]
+        return self.addresses[id(s.root())] + s.offset()
 
     def constants(self) -> list[Store]:
         """The stores that hold the file's weights."""
-        every = [s for i in (*self.once, *self.always) for s in i.reads] + list(self.outputs.values())
+        every = [s for i in (*self.once, *self.always) for s in i.reads]
+        every += [s.root() for s in self.outputs.values()]
         return [s for s in {id(s): s for s in every}.values() if s.constant is not None]
 
     def __str__(self) -> str:
@@ -88,12 +89,12 @@ class Layout:
         return "\n".join([head, *map(str, self.always)])
 
 
-def plan(graph: Graph) -> Plan:
-    """Rewrite the graph, lower it, and give everything a place.
+def plan(graph: Graph, half: bool = False) -> Plan:
+    """Rewrite the graph, lower it, and give everything a place; with `half`, weights of products stay 16-bit floats.
 
     Raises BackendError where a node has no kernel or the memory does not suffice.
     """
-    at = layout(graph)
+    at = layout(graph, half=half)
     if at.floats > LIMIT:
         raise BackendError(
             f"the model needs {at.floats * 4 / 2**30:.1f} GiB for weights and results, WebAssembly has 4; "
@@ -113,15 +114,15 @@ def plan(graph: Graph) -> Plan:
     )
 
 
-def layout(graph: Graph, gap: int = 0) -> Layout:
+def layout(graph: Graph, gap: int = 0, half: bool = False) -> Layout:
     """The graph rewritten, lowered and placed; `gap` floats stay unused after every tensor (for tests)."""
     graph = fuse(fold(expand(graph, NATIVE)), EPILOGUES, readable=readable)
-    b = Builder(LOWER)
+    b = Builder(LOWER, half)
     for node in graph.nodes():
         b.lower(node)
     inputs = {k: b.store(v) for k, v in graph.inputs.items()}
     outputs = {k: b.store(v) for k, v in graph.outputs.items()}
-    reads = [s for i in b.always for s in i.reads] + list(outputs.values())
+    reads = [s for i in b.always for s in i.reads] + [s.root() for s in outputs.values()]
     made = {id(s) for i in b.always for s in i.writes} | {id(s) for s in inputs.values()}
     addresses: dict[int, int] = {}
     top = 0
@@ -129,7 +130,7 @@ def layout(graph: Graph, gap: int = 0) -> Layout:
         if id(s) not in made and id(s) not in addresses:
             addresses[id(s)], top = top, top + _room(s, gap)
     once = _place(b.once, [], [], addresses, top, gap)
-    always = _place(b.always, inputs.values(), outputs.values(), addresses, top, gap)
+    always = _place(b.always, inputs.values(), [s.root() for s in outputs.values()], addresses, top, gap)
     return Layout(b.once, b.always, inputs, outputs, addresses, top, max(once, always))
 
 

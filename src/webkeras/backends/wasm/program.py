@@ -17,8 +17,8 @@ OPS = """
 END = [0, 2]
 
 EPILOGUE = "bias residual low:f high:f map"
-WINDOW = f"src weights dst n c f groups in*3 out*3 kernel*3 stride*3 dilation*3 before*3 fn {EPILOGUE}"
-PACK = "src dst count src_step dst_step taps c f tap_step c_step f_step"
+WINDOW = f"src weights dst n c f groups in*3 out*3 kernel*3 stride*3 dilation*3 before*3 fn half {EPILOGUE}"
+PACK = "src dst count src_step dst_step taps c f tap_step c_step f_step half"
 REDUCE = "src dst outer r inner fn"
 
 # name, * and a count for several words, :f for a float; csrc/program.h holds the same in C.
@@ -31,7 +31,7 @@ FIELDS: dict[str, list[str]] = {
         "WINOGRAD_IN": WINDOW,
         "WINOGRAD_OUT": WINDOW,
         "POOL": WINDOW,
-        "GEMM": f"a b dst m n k batch*4 a_step*4 b_step*4 {EPILOGUE}",
+        "GEMM": f"a b dst m n k half batch*4 a_step*4 b_step*4 {EPILOGUE}",
         "PACK": PACK,
         "WINOGRAD_PACK": PACK,
         "MAP": "dst size inputs literals code registers dims*6",
@@ -51,6 +51,15 @@ class Store:
     size: int
     constant: Constant | None = None
     name: str = ""
+    inside: Part | None = None  # a view: it lies in another store
+
+    def root(self) -> Store:
+        """The store whose room this one's elements take."""
+        return self.inside.store.root() if self.inside else self
+
+    def offset(self) -> int:
+        """Where in that room they begin."""
+        return self.inside.offset + self.inside.store.offset() if self.inside else 0
 
 
 @dataclass(eq=False)
@@ -79,6 +88,14 @@ class Instruction:
     tail: list[Word] = field(default_factory=list)  # what follows the fields of a MAP
     body: list[Instruction] = field(default_factory=list)  # of a SCAN
     moves: dict[str, int] = field(default_factory=dict)  # in a body: by how much a field grows with every step
+
+    def __post_init__(self) -> None:
+        self.settle()
+
+    def settle(self) -> None:
+        """Speak of the stores that have room of their own, not of views in them."""
+        self.reads = tuple({id(s): s for s in (r.root() for r in self.reads)}.values())
+        self.writes = tuple({id(s): s for s in (w.root() for w in self.writes)}.values())
 
     def words(self, address: Callable[[Store], int]) -> list[int]:
         """The instruction as the kernels read it."""

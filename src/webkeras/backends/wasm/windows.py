@@ -13,6 +13,7 @@ from webkeras.graph import Node, Value
 from webkeras.shapes import Shape, size
 
 ROWS, DEPTH = 128, 256  # MC and KC of csrc/gemm.c: what a thread packs of a
+PANEL = 8 * DEPTH  # floats: a panel of 16-bit weights, widened
 WINOGRAD_LARGE, WINOGRAD_TILES = (
     128 * 128,
     64,
@@ -39,6 +40,7 @@ def _window(node: Node, kernel: Shape, before: Sequence[int]) -> dict[str, Any]:
         "dilation": _three(attrs.get("dilation") or (1,) * len(kernel), 1),
         "before": _three(before, 0),
         "fn": 0,
+        "half": 0,
     }
 
 
@@ -63,7 +65,8 @@ def conv(b: Builder, node: Node) -> None:
         return
     cg, fg = c // groups, f // groups
     layout = {"taps": taps, "c": cg, "tap_step": cg * f, "c_step": f, "f_step": 1}
-    if block := _winograd_block(fields, b.source(w)[0]):
+    block = 0 if b.halved(w) else _winograd_block(fields, b.source(w)[0])  # which has four times the weights
+    if block:
         packed = b.packed(w, "WINOGRAD_PACK", f=f, **layout)
         tiles = _tiles(fields)
         if c * f >= WINOGRAD_LARGE and tiles <= WINOGRAD_TILES:
@@ -84,11 +87,12 @@ def conv(b: Builder, node: Node) -> None:
         )
         return
     packed = b.packed(w, "PACK", count=groups, src_step=fg, f=fg, **layout)
+    fields["half"] = int(b.halved(w))
     b.emit(
         "CONV",
         [src, packed, *extra],
         dst,
-        scratch=ROWS * DEPTH,
+        scratch=ROWS * DEPTH + PANEL,
         map=chain,
         src=src,
         weights=packed,
@@ -129,6 +133,7 @@ def _winograd_apart(
         m=tiles,
         n=f,
         k=c,
+        half=0,
         batch=batch,
         a_step=a_step,
         b_step=b_step,
@@ -169,12 +174,13 @@ def conv_transpose(b: Builder, node: Node) -> None:
         _phases(b, node, fields, end, extra)
         return
     packed = b.packed(w, "PACK", taps=size(w.shape[:-2]), c=c, f=f, tap_step=f * c, c_step=1, f_step=c)
+    fields["half"] = int(b.halved(w))
     src, dst = b.store(x), b.store(node.out)
     b.emit(
         "CONV",
         [src, packed, *extra],
         dst,
-        scratch=ROWS * DEPTH,
+        scratch=ROWS * DEPTH + PANEL,
         map=chain,
         src=src,
         weights=packed,
@@ -205,9 +211,8 @@ def _phases(b: Builder, node: Node, fields: dict[str, Any], end: dict[str, Any],
         packed = _phase_kernel(b, node, first, taps, stride, tap_steps, c, f)
         part = Store(fields["n"] * size(out) * f)
         own = {**fields, "fn": 0, "out": out, "kernel": taps, "stride": [1, 1, 1], "before": before}
-        b.emit(
-            "CONV", [src, packed, *extra], part, scratch=ROWS * DEPTH, src=src, weights=packed, dst=part, **own, **end
-        )
+        own |= {"half": int(b.half), "src": src, "weights": packed, "dst": part}
+        b.emit("CONV", [src, packed, *extra], part, scratch=ROWS * DEPTH + PANEL, **own, **end)
         steps = [to[0], *(t * s for t, s in zip(to[1:4], stride, strict=True)), 1]
         at = sum(k * t for k, t in zip(r, to[1:4], strict=True))
         dims = [fields["n"], *out, f]
@@ -220,7 +225,7 @@ def _phase_kernel(
     """Of a constant transposed kernel (taps, f, c) every stride-th tap from `first` on, backwards, packed."""
     w, _ = b.source(node.inputs[1])
     last = [t + s * (n - 1) for t, s, n in zip(first, stride, taps, strict=True)]
-    chosen, out = Store(size(taps) * f * c), Store(size(taps) * c * panels(f))
+    chosen, out = Store(size(taps) * f * c), Store(size(taps) * c * panels(f) >> int(b.half))
     steps = [-s * k for s, k in zip(stride, tap_steps, strict=True)]
     begin = sum(t * k for t, k in zip(last, tap_steps, strict=True))
     layout: dict[str, Any] = {
@@ -233,6 +238,7 @@ def _phase_kernel(
         "tap_step": f * c,
         "c_step": 1,
         "f_step": c,
+        "half": int(b.half),
     }
     with b.into(b.once):
         copy(b, node, Part(b.store(w), begin), chosen, [*taps, f * c], [*steps, 1])

@@ -2,6 +2,8 @@
    A tile is 4 rows by 8 columns: 8 sums, 2 of b and one of a fit the 16 registers of x86 (5 and 6 rows spill, and were slower). */
 #include "wk.h"
 
+typedef uint16_t h8 __attribute__((vector_size(16)));
+
 enum { MC = 128, KC = 256 };  /* a block of a is 128 kB: it stays in L2 while panels of b (8 kB) pass through L1 */
 
 Finish finish(const Run *r, const Epilogue *e, const int32_t *instruction) {
@@ -86,14 +88,45 @@ static void row(const float *a, int k, const float *b, ptrdiff_t bstep, float *c
   }
 }
 
-void gemm(const float *a, ptrdiff_t lda, int m, int k, const float *b, ptrdiff_t bstep, float *c, ptrdiff_t ldc, int n, int first, int last, const Finish *f) {
+/* x as a 16-bit float, to the nearest, ties to even; infinite beyond 65504. */
+static uint16_t halved(float x) {
+  union { float f; uint32_t i; } u = {x};
+  uint32_t sign = u.i >> 16 & 0x8000, a = u.i & 0x7fffffff;
+  if (a > 0x7f800000) return (uint16_t)(sign | 0x7e00);
+  if (a >= 0x477ff000) return (uint16_t)(sign | 0x7c00);
+  if (a < 0x38800000) return (uint16_t)(sign | (uint32_t)vint(vround(splat((x < 0 ? -x : x) * 16777216.f)))[0]);
+  return (uint16_t)(sign | ((a - 0x38000000 + 0xfff + (a >> 13 & 1)) >> 13));
+}
+
+/* Four 16-bit floats, each in the lower half of its lane, as 32-bit ones. */
+INLINE f4 widened(i4 bits) {
+  i4 size = bits & 0x7fff;
+  f4 v = (f4)(size << 13) * 0x1p112f;  /* the exponent's other bias; small numbers too */
+  return (f4)((i4)v | ((size >= 0x7c00) & 0x7f800000) | ((bits & 0x8000) << 16));
+}
+
+/* A panel of k rows. */
+static void widen(const float *packed, int k, float *to) {
+  for (int i = 0; i < k; i++, packed += 4, to += 8) {
+    h8 h = (h8)load(packed), none = {0};
+    store(to, widened((i4)__builtin_shufflevector(h, none, 0, 8, 1, 9, 2, 10, 3, 11)));
+    store(to + 4, widened((i4)__builtin_shufflevector(h, none, 4, 12, 5, 13, 6, 14, 7, 15)));
+  }
+}
+
+void gemm(const float *a, ptrdiff_t lda, int m, int k, const float *packed, ptrdiff_t bstep, float *room, float *c, ptrdiff_t ldc, int n, int first, int last, const Finish *f) {
   const Finish *end = last ? f : 0;
-  for (int j = 0; j < n; j += 8, b += bstep) {
+  for (int j = 0; j < n; j += 8, packed += bstep) {
+    const float *b = packed;
+    if (room) {
+      widen(packed, k, room);
+      b = room;
+    }
     const float *bias = f->bias ? f->bias + j : 0, *residual = f->residual ? f->residual + j : 0;
-    if (m == 1 && n - j >= 32) {
+    if (m == 1 && n - j >= 32 && !room) {
       row(a, k, b, bstep, c + j, bias, first, end, residual);
       j += 24;
-      b += 3 * bstep;
+      packed += 3 * bstep;
       continue;
     }
     if (n - j < 8) {
@@ -146,20 +179,21 @@ void gemm_batches(Run *r, const Gemm *g) {
   Finish f = finish(r, &g->end, &g->op);
   Grid t = grid(r, g->m, g->n);
   int batches = g->batch[0] * g->batch[1] * g->batch[2] * g->batch[3], kc = depth(g->k);
-  ptrdiff_t bstep = (ptrdiff_t)g->k * 8;
+  ptrdiff_t bstep = (ptrdiff_t)g->k * 8 >> g->half;
+  float *room = g->half ? r->scratch : 0;
   for (int i; (i = task(r)) < batches * t.rows * t.columns;) {
     int batch = i / (t.rows * t.columns), m0 = i / t.columns % t.rows * t.high, n0 = i % t.columns * t.wide;
     int m = MIN(t.high, g->m - m0), n = MIN(t.wide, g->n - n0);
     const float *a = r->base + g->a, *b = r->base + g->b;
     for (int d = 3, rest = batch; d >= 0; rest /= g->batch[d--]) {
       a += (ptrdiff_t)(rest % g->batch[d]) * g->a_step[d];
-      b += (ptrdiff_t)(rest % g->batch[d]) * g->b_step[d];
+      b += (ptrdiff_t)(rest % g->batch[d]) * g->b_step[d] >> g->half;
     }
     float *dst = r->base + g->dst;
     ptrdiff_t at = ((ptrdiff_t)batch * g->m + m0) * g->n + n0;
     Finish here = moved(&f, at, n0);
     for (int k0 = 0; k0 == 0 || k0 < g->k; k0 += kc)
-      gemm(a + (ptrdiff_t)m0 * g->k + k0, g->k, m, MIN(kc, g->k - k0), b + n0 / 8 * bstep + k0 * 8, bstep, dst + at, g->n, n, k0 == 0, k0 + kc >= g->k, &here);
+      gemm(a + (ptrdiff_t)m0 * g->k + k0, g->k, m, MIN(kc, g->k - k0), b + n0 / 8 * bstep + (k0 * 8 >> g->half), bstep, room, dst + at, g->n, n, k0 == 0, k0 + kc >= g->k, &here);
     ends(r, &f, dst, g->n, batch * g->m + m0, batch * g->m + m0 + m, n0, n0 + n);
   }
 }
@@ -228,7 +262,8 @@ void conv(Run *r, const Window *w) {
   int m = w->n * w->out[0] * w->out[1] * w->out[2], kc = depth(k), plain = taps == 1;
   for (int d = 0; d < 3; d++) plain &= w->stride[d] == 1 && w->before[d] == 0 && w->in[d] == w->out[d];
   Grid t = grid(r, m, columns);
-  ptrdiff_t bstep = (ptrdiff_t)k * 8, group_step = (columns + 7) / 8 * bstep;
+  ptrdiff_t bstep = (ptrdiff_t)k * 8 >> w->half, group_step = (columns + 7) / 8 * bstep;
+  float *room = w->half ? r->scratch + MC * KC : 0;
   float *dst = r->base + w->dst;
   for (int i; (i = task(r)) < w->groups * t.rows * t.columns;) {
     int group = i / (t.rows * t.columns), m0 = i / t.columns % t.rows * t.high, n0 = i % t.columns * t.wide;
@@ -245,7 +280,7 @@ void conv(Run *r, const Window *w) {
         a = r->scratch;
         lda = kn;
       }
-      gemm(a, lda, rows, kn, b + k0 * 8, bstep, dst + at, w->f, n, k0 == 0, k0 + kn >= k, &here);
+      gemm(a, lda, rows, kn, b + (k0 * 8 >> w->half), bstep, room, dst + at, w->f, n, k0 == 0, k0 + kn >= k, &here);
     }
     ends(r, &f, dst, w->f, m0, m0 + rows, column, column + n);
   }
@@ -256,9 +291,15 @@ void pack(Run *r, const Pack *p) {
   for (int i; (i = task(r)) < p->count * panels;) {
     const float *src = r->base + p->src + (ptrdiff_t)(i / panels) * p->src_step;
     int f0 = i % panels * 8, f = MIN(8, p->f - f0);
-    float *to = r->base + p->dst + (ptrdiff_t)(i / panels) * p->dst_step + (ptrdiff_t)(f0 / 8) * k * 8;
+    ptrdiff_t begin = (ptrdiff_t)(i / panels) * p->dst_step + (ptrdiff_t)(f0 / 8) * k * 8;
+    float *to = r->base + p->dst + (p->half ? 0 : begin);
+    uint16_t *small = (uint16_t *)(r->base + p->dst) + begin;
     for (int tap = 0; tap < p->taps; tap++)
-      for (int c = 0; c < p->c; c++, to += 8)
-        for (int j = 0; j < 8; j++) to[j] = j < f ? src[(ptrdiff_t)tap * p->tap_step + (ptrdiff_t)c * p->c_step + (ptrdiff_t)(f0 + j) * p->f_step] : 0;
+      for (int c = 0; c < p->c; c++, to += 8, small += 8)
+        for (int j = 0; j < 8; j++) {
+          float x = j < f ? src[(ptrdiff_t)tap * p->tap_step + (ptrdiff_t)c * p->c_step + (ptrdiff_t)(f0 + j) * p->f_step] : 0;
+          if (p->half) small[j] = halved(x);
+          else to[j] = x;
+        }
   }
 }

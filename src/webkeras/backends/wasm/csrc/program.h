@@ -25,6 +25,7 @@ typedef struct {
   int32_t n, c, f, groups;
   int32_t in[3], out[3], kernel[3], stride[3], dilation[3], before[3];
   int32_t fn;       /* POOL: which; CONV: 1 for a transposed convolution; WINOGRAD: tiles a block */
+  int32_t half;     /* CONV: 1 where the packed weights are 16-bit floats */
   Epilogue end;
 } Window;
 
@@ -33,6 +34,7 @@ typedef struct {
   int32_t op, words;
   int32_t a, b, dst;
   int32_t m, n, k;
+  int32_t half;     /* 1 where w is packed as 16-bit floats */
   int32_t batch[4], a_step[4], b_step[4];
   Epilogue end;
 } Gemm;
@@ -44,6 +46,7 @@ typedef struct {
   int32_t src, dst;
   int32_t count, src_step, dst_step;  /* how many, and how far apart */
   int32_t taps, c, f, tap_step, c_step, f_step;
+  int32_t half;                       /* PACK: 1 for 16-bit floats, which take half of the room */
 } Pack;
 
 /* MAP: an expression over inputs. Followed by inputs (MapInput), literals (float) and code (MapCode). */

@@ -155,7 +155,7 @@ void winograd(Run *r, const Window *w) {
     for (int t = 0; t < n; t++) read_tile(w, r->base + w->src, place(w, first + t), v + (ptrdiff_t)t * w->c, v_step);
     for (int q = 0; q < 36; q++)
       for (int k = 0; k < w->c; k += kc)
-        gemm(v + q * v_step + k, w->c, n, MIN(kc, w->c - k), r->base + w->weights + q * u_step + k * 8, (ptrdiff_t)w->c * 8, m + q * m_step, w->f, w->f, k == 0, k + kc >= w->c, &none);
+        gemm(v + q * v_step + k, w->c, n, MIN(kc, w->c - k), r->base + w->weights + q * u_step + k * 8, (ptrdiff_t)w->c * 8, 0, m + q * m_step, w->f, w->f, k == 0, k + kc >= w->c, &none);
     finished(r, w, m, m_step, first, n, &f);
   }
 }

@@ -82,8 +82,9 @@ typedef struct {
 } Finish;
 
 Finish finish(const Run *r, const Epilogue *e, const int32_t *instruction);
-/* c (m, n) += a (m, k) @ b, panels bstep floats apart; `first` starts from the bias, `last` ends with the rest of `f` (its map excepted). */
-void gemm(const float *a, ptrdiff_t lda, int m, int k, const float *b, ptrdiff_t bstep, float *c, ptrdiff_t ldc, int n, int first, int last, const Finish *f);
+/* c (m, n) += a (m, k) @ b, panels bstep floats apart; `first` starts from the bias, `last` ends with the rest of `f` (its map excepted).
+   Where b is 16-bit, `room` takes a panel of k * 8 floats; else it is 0. */
+void gemm(const float *a, ptrdiff_t lda, int m, int k, const float *b, ptrdiff_t bstep, float *room, float *c, ptrdiff_t ldc, int n, int first, int last, const Finish *f);
 /* The map over elements low .. high of its result, which starts at dst. */
 void map_range(Run *r, const Map *m, float *dst, int low, int high);
 
