@@ -13,7 +13,8 @@ from webkeras.errors import (
 )
 from webkeras.fetch import fetch_model
 from webkeras.layers import Cell, Layer, key, layer
-from webkeras.model import Model, load_model
+from webkeras.loading import load_model
+from webkeras.model import Model
 
 
 def preload() -> None:

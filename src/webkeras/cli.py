@@ -19,7 +19,8 @@ from typing import Any
 from webkeras.errors import WebKerasError
 from webkeras.layers import LAYERS
 from webkeras.lazy import np
-from webkeras.model import Model, load_model
+from webkeras.loading import load_model
+from webkeras.model import Model
 from webkeras.serve import serve_until_interrupted
 from webkeras.shapes import size
 

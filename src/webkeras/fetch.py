@@ -11,7 +11,8 @@ from urllib.parse import quote, urljoin
 from webkeras import files
 from webkeras.buffer import HostBuffer
 from webkeras.errors import NoBackend, WebKerasError
-from webkeras.model import Model, assembled
+from webkeras.loading import assembled
+from webkeras.model import Model
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from webkeras.backends import why_not as why_not  # for the page
 from webkeras.backends.webgl2 import context
 from webkeras.errors import ConfigError, ShapeError
 from webkeras.fetch import JsBuffer
-from webkeras.model import Model, Prepared, assembled
+from webkeras.loading import assembled
+from webkeras.model import Model, Prepared
 from webkeras.shapes import Shape, size
 from webkeras.trace import input_shapes, one_sample, output_names
 

@@ -18,6 +18,7 @@ FLOORS = [
     {"trace", "backends"},
     {"files"},
     {"model"},
+    {"loading"},
     {"fetch"},
     {"page", "cli"},
     {"__init__"},

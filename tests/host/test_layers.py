@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from webkeras.graph import Graph, run
-from webkeras.model import Model, load_model
+from webkeras.loading import load_model
+from webkeras.model import Model
 from webkeras.passes import expand, fold, fuse
 from webkeras.spec import flat
 
