@@ -264,19 +264,6 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       this.draw(exe, exe.plan.steps);
     }
 
-    // Milliseconds of every step, each waited for: together they are more than a prediction takes.
-    profile(exe, inputs) {
-      const gl = this.gl, pixel = new Float32Array(4);
-      this.run(exe, inputs); // what a first draw costs is no step's
-      this.read(exe);
-      return exe.plan.steps.map((step) => {
-        const began = performance.now();
-        this.draw(exe, [step]);
-        gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.FLOAT, pixel); // from what the step has just drawn
-        return performance.now() - began;
-      });
-    }
-
     // Bind the first layer of a texture for readPixels.
     reading(exe, texture) {
       const gl = this.gl, f = (exe.reader ??= gl.createFramebuffer());
