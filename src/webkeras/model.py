@@ -18,6 +18,7 @@ from webkeras.shapes import Shape, size
 from webkeras.spec import Spec, flat, replace
 from webkeras.trace import (
     Network,
+    encoded,
     input_shapes,
     one_sample,
     output_names,
@@ -291,10 +292,7 @@ class Model:
         if set(given) != set(names) or (isinstance(x, list) and len(names) > 1 and len(x) != len(names)):
             raise ShapeError(f"model {self.spec.name!r} got inputs {sorted(given)}; expected {sorted(names)}")
         numbers = {k: given[k] for k in names if k not in self.texts}
-        if not self.network.readings:
-            return numbers
-        lists = {k: _lists(given[k]) for r in self.network.readings for k in r.sources}
-        return numbers | {r.name: r.encode(lists) for r in self.network.readings}
+        return numbers | encoded(self.network.readings, given)
 
     def _unnamed(self, y: Mapping[str, Any]) -> Any:
         """Outputs as the file nests them: one, a list, or a dict."""
@@ -332,11 +330,6 @@ class Model:
 def _open(shape: Shape | None) -> tuple[int | None, ...] | None:
     """A shape with its batch axis open."""
     return None if shape is None else (None, *shape[1:])
-
-
-def _lists(x: Any) -> Any:
-    """An array of text as nested lists."""
-    return x.tolist() if hasattr(x, "tolist") else x
 
 
 def _array(y: Any) -> Any:

@@ -141,10 +141,6 @@ class Reading:
     call: int
     sources: tuple[str, ...]
 
-    def encode(self, given: Mapping[str, Any]) -> Any:
-        """The input of the graph, from the model's inputs as nested lists."""
-        return self.front.encode(*(given[k] for k in self.sources))
-
 
 def readings(network: Network) -> list[Reading]:
     """All calls, in nested models too, of layers that read text where it comes from inputs of the outermost model.
@@ -172,6 +168,12 @@ def readings(network: Network) -> list[Reading]:
 
     walk(network, {r: r.layer for r in network.spec.inputs})
     return found
+
+
+def encoded(found: Sequence[Reading], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs of the graph that readings make of the model's inputs, arrays or nested lists."""
+    lists = {k: given[k].tolist() if hasattr(given[k], "tolist") else given[k] for r in found for k in r.sources}
+    return {r.name: r.front.encode(*(lists[k] for k in r.sources)) for r in found}
 
 
 def text_only(network: Network, found: Sequence[Reading]) -> set[str]:

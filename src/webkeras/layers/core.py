@@ -242,6 +242,23 @@ class Identity(Layer):
         return x
 
 
+@layer("LayerScale")
+class LayerScale(Layer):
+    """x * gamma, a factor for every channel; ConvNeXt of keras.applications has it.
+
+    Source: keras/src/applications/convnext.py
+    """
+
+    projection_dim = key(whole)
+    training = ("init_values",)
+
+    def build(self, x: Shape) -> dict[str, Shape]:
+        return {"gamma": (self.projection_dim,)}
+
+    def call(self, x: Any) -> Any:
+        return x * self.gamma
+
+
 @layer("Lambda")
 class Lambda(Layer):
     """A function that `custom_objects` gives, by the layer's name or the function's; a file's code is never run."""

@@ -39,12 +39,11 @@ class AbsMax(NamedTuple):
 
 def policy(v: Any) -> Policy | None:
     """A dtype as files have it: None where it means plain floats."""
-    if isinstance(v, Mapping) and v.get("class_name") == "DTypePolicyMap":
-        modes = [policy(p) for p in v["config"].get("policy_map", {}).values()]
-        if any(modes):
-            raise ValueError("DTypePolicyMap with quantised layers; expected a policy for each layer")
-        return None
     config = v.get("config") or {} if isinstance(v, Mapping) else {"name": v}
+    if not isinstance(config, Mapping):
+        raise ValueError(f"{v!r}; expected a dtype's name or policy")
+    if isinstance(config.get("policy_map"), Mapping) and any(map(policy, config["policy_map"].values())):
+        raise ValueError("DTypePolicyMap with quantised layers; expected a policy for each layer")
     mode = str(config.get("mode") or config.get("name") or "").partition("_from_")[0]
     if mode == "int8":
         return Policy(8)
@@ -59,15 +58,18 @@ def rounding(v: Any) -> Any:
     """What a quantization_config does to inputs: an AbsMax, None for nothing, "default" where none is given."""
     if v is None:
         return "default"
+    if not isinstance(v, Mapping) or not isinstance(v.get("config", {}), Mapping):
+        raise ValueError(f"{v!r}; expected the class_name and config of Keras")
     if v.get("class_name") not in ("Int8QuantizationConfig", "Int4QuantizationConfig"):
         raise ValueError(f"{v.get('class_name')!r}; expected Int8QuantizationConfig or Int4QuantizationConfig")
-    inputs = v["config"].get("activation_quantizer")
+    inputs = v.get("config", {}).get("activation_quantizer")
     if inputs is None:
         return None
-    if inputs.get("class_name") != "AbsMaxQuantizer":
-        raise ValueError(f"inputs quantised by {inputs.get('class_name')!r}; expected AbsMaxQuantizer")
-    low, high = inputs["config"].get("value_range", (-127, 127))
-    return AbsMax(float(low), float(high), float(inputs["config"].get("epsilon", 1e-7)))
+    if not isinstance(inputs, Mapping) or inputs.get("class_name") != "AbsMaxQuantizer":
+        raise ValueError(f"inputs quantised by {inputs!r}; expected AbsMaxQuantizer")
+    found = {"value_range": (-127, 127), "epsilon": 1e-7, **inputs.get("config", {})}
+    low, high = found["value_range"]
+    return AbsMax(float(low), float(high), float(found["epsilon"]))
 
 
 class Quantizable(Layer):

@@ -12,7 +12,7 @@ class Noise(Layer):
     """x, mask and all."""
 
     mask = "pass"
-    training = ("rate", "p", "noise_shape", "seed", "stddev", "sigma", "data_format", "dim_ordering", "l1", "l2")
+    training = tuple("data_format dim_ordering drop_path_rate l1 l2 noise_shape p rate seed sigma stddev".split())
 
     def call(self, x: Any) -> Any:
         return x
@@ -38,7 +38,7 @@ class Augmentation(Layer):
 
 NAMES = {
     Noise: "Dropout AlphaDropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D SpatialDropout3D "
-    "ActivityRegularization",
+    "ActivityRegularization StochasticDepth",
     Augmentation: "AugMix CutMix Equalization MixUp RandAugment RandomBrightness RandomColorDegeneration "
     "RandomColorJitter RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur "
     "RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation "
