@@ -121,7 +121,8 @@ export class Engine {
   async predict(id, inputs, layers) {
     const handle = this.model(id), began = performance.now(), last = this.again.get(id);
     this.tell(id, { type: "predictprogress", progress: 0 });
-    const answer = last?.fits(inputs, layers) ? last.run(inputs) : await this.asked(id, handle, inputs, layers);
+    const quick = last?.fits(inputs, layers) && (await last.run(inputs).catch(() => null)); // what fails is Python's to tell
+    const answer = quick || (await this.asked(id, handle, inputs, layers));
     this.tell(id, { type: "predictprogress", progress: 100 });
     answer.stats.call = performance.now() - began;
     return answer;
@@ -178,7 +179,7 @@ export class Engine {
 // What Python allowed at the last prediction: inputs of the same names and shapes go to the machine without it.
 class Again {
   constructor({ machine, names }, inputs, outputs, own, backend) {
-    this.machine = machine; // machine.js
+    this.machine = machine; // of machine.js, or a plan of runner.js
     this.names = names; // of the inputs: as given -> the plan's
     this.told = Object.fromEntries(Object.entries(inputs).map(([k, x]) => [k, { length: x.data.length, shape: String(x.shape) }]));
     this.shapes = Object.fromEntries(Object.entries(outputs).map(([k, y]) => [k, y.shape]));
@@ -189,13 +190,13 @@ class Again {
   fits(inputs, layers) {
     const same = (k) => k in this.told && inputs[k].data.length === this.told[k].length && String(inputs[k].shape) === this.told[k].shape;
     const given = Object.keys(inputs);
-    return this.machine.memory && !layers.length && given.length === Object.keys(this.told).length && given.every(same);
+    return this.machine.live() && !layers.length && given.length === Object.keys(this.told).length && given.every(same);
   }
 
-  run(inputs) {
+  async run(inputs) {
     const began = performance.now(), feeds = {}, outputs = {};
     for (const k in this.names) feeds[this.names[k]] = inputs[k].data;
-    const results = this.machine.run(feeds);
+    const results = await this.machine.run(feeds);
     for (const k in this.shapes) outputs[k] = { data: results[k], shape: [...this.shapes[k]] };
     return { outputs, own: this.own, stats: { predict: performance.now() - began, backend: this.backend } };
   }

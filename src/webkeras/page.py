@@ -65,8 +65,8 @@ async def warm(model: Model) -> None:
 def predict(model: Model, inputs: Any, layers: Any) -> Any:
     """inputs {name: {data: Float32Array, shape?: [numbers]}} -> {outputs: {name: {data, shape}}, own: names, stats}.
 
-    `again: {machine: of machine.js, names: {name as given: the plan's}}` comes too where inputs of the same names and
-    shapes can run without asking Python.
+    `again: {machine: machine.js' or a plan of runner.js, names: {name as given: the plan's}}` comes too where inputs of
+    the same names and shapes can run without asking Python.
 
     The result itself where nothing has to be waited for (a task of the event loop costs more than a small model's
     run), else something to await.

@@ -128,6 +128,10 @@ globalThis.webkerasWasm = (() => {
       return times;
     }
 
+    live() {
+      return this.memory !== null;
+    }
+
     free() {
       this.dismiss();
       this.memory = this.kernels = this.floats = this.words = null;

@@ -112,6 +112,7 @@ class WebGL2Executable:
         self.plan, self.runner = planned, on
         text, buffers = program(planned)
         self.exe = self._guard(lambda: self.runner.begin(JSON.parse(text), crossing.buffers(buffers)))
+        self.machine = self.exe  # what the page may run without asking Python
 
     def _guard(self, f: Any) -> Any:
         try:

@@ -90,6 +90,8 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     // context may be lost.
     begin(plan, buffers) {
       const exe = { plan, buffers, turn: 0, queue: Promise.resolve(), chunk: 16, took: Infinity };
+      exe.run = (feeds) => this.predict(exe, feeds); // as machine.js has it
+      exe.live = () => this.live.has(exe) && !this.lost;
       this.make(exe);
       this.live.add(exe);
       return exe;
@@ -197,16 +199,13 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
 
     fill(texture, parts, data) {
       const gl = this.gl, room = 4 * Math.max(...parts.map(([, , w, h, first, stride]) => first + (h - 1) * stride + w));
-      if (data.length < room) {
-        const padded = new Float32Array(room);
-        padded.set(data);
-        data = padded;
-      }
+      const padded = data.length < room ? new Float32Array(room) : data;
+      if (padded !== data) padded.set(data);
       gl.activeTexture(gl.TEXTURE0);
       gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
       for (const [x, y, w, h, first, stride] of parts) {
         gl.pixelStorei(gl.UNPACK_ROW_LENGTH, stride);
-        gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, x, y, 0, w, h, 1, gl.RGBA, gl.FLOAT, data, 4 * first);
+        gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, x, y, 0, w, h, 1, gl.RGBA, gl.FLOAT, padded, 4 * first);
       }
       gl.pixelStorei(gl.UNPACK_ROW_LENGTH, 0);
     }
@@ -284,12 +283,12 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     }
 
     // Run and read, the page going on meanwhile: draws in chunks of a few milliseconds with a fence after each, results
-    // through pixel buffers. What took less than a slice is not worth its fences, which cost 2 ms: it is read directly.
+    // through pixel buffers. What took less than two slices is read directly, for its fences would cost 2 to 6 ms.
     // Predictions of one plan wait for each other; one that was overtaken by `run` starts again.
     predict(exe, inputs) {
       const here = exe.queue.then(async () => {
         const start = performance.now();
-        const out = exe.took < SLICE ? (this.run(exe, inputs), this.read(exe)) : await this.sliced(exe, inputs);
+        const out = exe.took < 2 * SLICE ? (this.run(exe, inputs), this.read(exe)) : await this.sliced(exe, inputs);
         exe.took = performance.now() - start;
         return out;
       });
