@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import webkeras
+from tools import layers
 from tools.support import updated
 from webkeras import cli
 from webkeras.layers import LAYERS
@@ -19,6 +20,10 @@ PYTHON = re.findall(r"```python\n(.*?)```", README, re.S)
 
 def test_table_of_layers_is_up_to_date():
     assert updated(README) == README, "python -m tools.support writes it anew"
+
+
+def test_layers_md_is_up_to_date():
+    assert layers.text() == (ROOT / "LAYERS.md").read_text(), "python -m tools.layers writes it anew"
 
 
 def test_the_layer_recipe_makes_a_layer(monkeypatch):
