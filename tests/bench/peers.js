@@ -72,7 +72,7 @@ async function open(job, x, y) {
     const [load, session] = await within(timed(() => window.openEngine(job)), "loading");
     entry.session = session;
     const [first, answer] = await within(timed(() => session.predict(entry.x)), "the first prediction");
-    Object.assign(entry.row, { name: session.name, load, first, error: distance(answer, y) });
+    Object.assign(entry.row, { name: session.name, load, first: first + (session.prepared ?? 0), error: distance(answer, y) });
   } catch (error) {
     entry.failed = String(error?.message ?? error);
   }

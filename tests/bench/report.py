@@ -19,9 +19,9 @@ Written by `python tests/bench/run.py` (the figures, from a real run); the words
 and `tests/bench/tried.md`. Not edited by hand.
 
 Batch 1, float32, the same model in the same browser in the same run; the engines take turns of five predictions.
-Milliseconds, upload of the input and download of the output included. *first*: the first prediction, after loading;
-*x*: webkeras' time as a share of the peer's, beside the share that is to be reached; *error*: the largest difference
-from genuine Keras, relative to the largest value. "FALLS SHORT" means what it says.
+Milliseconds, upload of the input and download of the output included. *first*: the first prediction, and all that was
+planned and compiled for it; *x*: webkeras' time as a share of the peer's, beside the share that is to be reached;
+*error*: the largest difference from genuine Keras, relative to the largest value. "FALLS SHORT" means what it says.
 """
 
 

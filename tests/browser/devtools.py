@@ -71,8 +71,9 @@ class DevTools:
         self.events = [e for e in self.events if e["method"] != "Tracing.dataCollected"]
         named = (e for e in told if e["name"] == "thread_name" and e["args"]["name"] == "CrRendererMain")
         mains = {(e["pid"], e["tid"]) for e in named}
-        tasks = (e for e in told if e["name"] == "RunTask" and (e["pid"], e["tid"]) in mains)
-        return max(min(e["dur"], e["tdur"]) for e in tasks) / 1000
+        tasks = [e for e in told if e["name"] == "RunTask" and (e["pid"], e["tid"]) in mains]
+        whole = [e for e in tasks if "dur" in e and "tdur" in e]  # the one that ends the trace has no end itself
+        return max(min(e["dur"], e["tdur"]) for e in whole) / 1000
 
     def close(self) -> None:
         self.socket.close()
