@@ -27,10 +27,16 @@ case $command in
     need_chromium
     need_firefox
     need_compiler
+    python -m tools.build_wasm
+    # The first build takes minutes and waits much: meanwhile, what needs neither the page nor Pyodide is tested.
+    python -m tools.build &
+    building=$!
+    trap 'kill $building 2>/dev/null || true' EXIT
     ruff check .
     mypy
-    python -m tools.build
     # A process a core; a file's tests stay together, for what they share is made once.
     pytest -n auto --dist loadfile tests/host
-    pytest -n auto --dist loadfile tests/browser --rt "${RT:-chrome,node}" "$@" ;;
+    wait $building
+    # Browsers wait a lot: one more than there are cores.
+    pytest -n $(($(nproc) + 1)) --dist loadfile tests/browser --rt "${RT:-chrome,node}" "$@" ;;
 esac

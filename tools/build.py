@@ -20,8 +20,7 @@ def build() -> None:
     assembling = [tools / name for name in ("runtime.py", "numpy_wheel.py", "pyodide-packages.txt")]
     step("Pyodide runtime", lock, assembling, build_runtime)
 
-    kernels = [tools / "build_wasm.py", *build_wasm.SOURCES]
-    step("WebAssembly kernels", build_wasm.modules()[-1], kernels, build_wasm.build)
+    build_wasm.built()
     packaged = files_under(*(ROOT / name for name in ("src", "shaders", "pyproject.toml", "README.md", "LICENSE")))
     compiling = [tools / name for name in ("pyodide.mjs", "compile.mjs", "add_bytecode.py")]
     sources = [*packaged, *assembling, *compiling]

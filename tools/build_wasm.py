@@ -8,7 +8,7 @@ join; machine.js changes the one byte that says "shared" where the page is not i
 import sys
 from pathlib import Path
 
-from tools.common import ROOT, fail, run, say
+from tools.common import ROOT, fail, run, say, step
 
 FOLDER = ROOT / "src/webkeras/backends/wasm"
 SOURCES = sorted((FOLDER / "csrc").glob("*.[ch]"))
@@ -40,5 +40,10 @@ def build() -> None:
             fail(f"{name} has {size} bytes; expected at most {LIMIT}")
 
 
+def built() -> None:
+    """`build`, where a source has changed."""
+    step("WebAssembly kernels", modules()[-1], [Path(__file__), *SOURCES], build)
+
+
 if __name__ == "__main__":
-    build()
+    built()
