@@ -325,7 +325,7 @@ def recurrence() -> Iterator[Case]:
         "gru that resets before": (ops.gru, 3, 1, 0, {**two, "reset_after": False}),
     }
     for name, (op, gates, states, biases, attrs) in cells.items():
-        for n, t, u in ((1, 5, 8), (2, 9, 3)):
+        for n, t, u in ((1, 5, 8), (2, 9, 3), (3, 1, 1)):
             shapes = ((n, t, gates * u), (u, gates * u), *[(n, u)] * states, *[(u,)] * biases)
             for options in ({}, {"reverse": True}):
 

@@ -56,10 +56,18 @@ def stats(model: Model) -> dict[str, float]:
 
 
 async def warm(model: Model) -> None:
-    """Make ready for one sample, where the file says how large that is."""
+    """Make ready for one sample, where the file says how large that is. Raises ConfigError where an input is text."""
+    _takes_numbers(model)
     shapes = one_sample(model.spec)
     if shapes is not None:
         await model.prepare_async(shapes)
+
+
+def _takes_numbers(model: Model) -> None:
+    """Raises ConfigError where an input is text: the page hands over numbers."""
+    for r in model.network.readings:
+        what = f"input {r.sources[0]!r} is read by {r.front}"
+        raise ConfigError(f"{what}, which works in Python; predict with webkeras.Model there")
 
 
 def predict(model: Model, inputs: Any, layers: Any) -> Any:
@@ -128,9 +136,6 @@ async def profile(model: Model, inputs: Any) -> str:
 
 async def _ready(model: Model, inputs: Any, layers: list[str]) -> tuple[Prepared, dict[str, Any]]:
     """What runs these inputs, and the inputs flat, by name. Raises ShapeError, naming the input."""
-    for r in model.network.readings:
-        what = f"input {r.sources[0]!r} is read by {r.front}"
-        raise ConfigError(f"{what}, which works in Python; predict with webkeras.Model there")
     given = model.named(inputs.to_py(depth=2, default_converter=lambda x, *_: x))
     known = input_shapes(model.spec)
     shapes = {k: shape_of(k, given[k], known[k]) for k in known}

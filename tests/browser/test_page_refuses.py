@@ -3,6 +3,7 @@
 import pytest
 
 from tests.browser.test_page import FILES, MODES, answer, near
+from tools.common import ROOT
 
 REFUSALS = {
     "missing file": ("{ model: '/no.json' }", {}, "no.json", "404"),
@@ -13,6 +14,7 @@ REFUSALS = {
     "unknown layer": ("{ model: '/unknown.json' }", {}, "'Wobble'", "'w'"),
     "no JSON": ("{ model: '/notjson.json' }", {}, "notjson.json", "JSON"),
     "unknown backend": (FILES, {"backend": "abacus"}, "'abacus'", "'webgl2'"),
+    "text": ("{ model: '/words.keras' }", {}, "works in Python"),
     "no server": ("{ model: 'http://127.0.0.1:9/m.json' }", {}, "m.json", "cannot be fetched"),
 }
 
@@ -21,6 +23,7 @@ REFUSALS = {
 @pytest.mark.parametrize("what", REFUSALS)
 def test_refuses_in_one_sentence(site, what, worker):
     files, more, *words = REFUSALS[what]
+    site.files["/words.keras"] = (ROOT / "tests/golden/files/text/words.keras").read_bytes()
     site.open("page.html")
     name, message, again = site.js(
         f"""

@@ -17,7 +17,7 @@ from webkeras.graph import Graph, Node, Value, topo
 
 @dataclass
 class Loop:
-    """The steps of one layer: where their states lie."""
+    """The steps of one layer: where their states lie. A single step writes one texture; a second would be nobody's."""
 
     planner: Any
     node: Node
@@ -31,7 +31,7 @@ class Loop:
         self.height = max(1, min(self.steps, limits.max_size // n))  # steps below each other
         stripes = -(-self.steps // self.height)
         layout = Tile(self.height * n, stripes * self.states, u, self.states)
-        self.both = [self.planner.texture(layout, constant=False) for _ in (0, 1)]
+        self.both = [self.planner.texture(layout, constant=False) for _ in range(min(2, self.steps))]
 
     def place(self, k: int) -> tuple[int, int]:
         """Column and row of what the k-th step makes."""
@@ -67,7 +67,7 @@ class Loop:
                 self._read(out, self.planner.rows(out, self.units), last, 0, layer, None)
 
     def _read(self, out: Value, layout: Tile, first: int, sign: int, layer: int, mask: int | None) -> None:
-        inputs = {"a_": self.both[0], "b_": self.both[1]} | ({} if mask is None else {"m_": mask})
+        inputs = {"a_": self.both[0], "b_": self.both[-1]} | ({} if mask is None else {"m_": mask})
         params = {"first": first, "sign_": sign, "rows": self.samples, "height": self.height, "layer": layer}
         params |= {"steps": self.steps, "out_w": layout.w, "out_c4": layout.c4}
         defines: dict[str, str | int] = {} if mask is None else {"ZERO_MASKED": 1}

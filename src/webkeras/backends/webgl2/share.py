@@ -32,6 +32,7 @@ def share(plan: Plan) -> None:
             if plan.textures[t].slot < 0 and not _take(plan, t, free):
                 new(t)
         for t in {*step.inputs.values(), *step.outs}:
+            assert plan.textures[t].slot >= 0, f"{step.label} reads a texture that nobody writes"
             if last[t] == i and not plan.textures[t].constant:
                 free.append(plan.textures[t].slot)
 
