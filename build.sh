@@ -34,8 +34,8 @@ case $command in
     trap 'kill $building 2>/dev/null || true' EXIT
     ruff check .
     mypy
-    # A process a core; a file's tests stay together, for what they share is made once.
-    pytest -n auto --dist loadfile tests/host
+    # A process a core; a file's tests stay together, for what they share is made once. The build has the right of way.
+    nice pytest -n auto --dist loadfile tests/host
     wait $building
     # Browsers wait a lot: one more than there are cores.
     pytest -n $(($(nproc) + 1)) --dist loadfile tests/browser --rt "${RT:-chrome,node}" "$@" ;;

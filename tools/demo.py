@@ -107,7 +107,9 @@ def lay_goldens() -> None:
             case["offset"] = at
             case["config"].setdefault("keras_version", index["keras_version"])
             at += sum(math.prod(item[-1]) for kind in ("weights", "inputs", "outputs") for item in case[kind])
-        families.append({"keras": file.parent.name, "family": file.stem, "cases": index["cases"]})
+        cases = [case for case in index["cases"] if "texts" not in case["notes"]]  # a page takes numbers
+        if cases:
+            families.append({"keras": file.parent.name, "family": file.stem, "cases": cases})
         numbers.append(values.astype("<f4").tobytes())
         offset += len(values)
     folder = WEB / "demos/tests"

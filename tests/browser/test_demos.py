@@ -207,10 +207,39 @@ def test_the_python_cell_runs_what_is_typed(page):
     assert waited(page, "document.getElementById('out').textContent.trim() === '42' && '42'") == "42"
 
 
-def test_the_test_page_finds_dense_right(page):
+def test_demos_work_offline_after_a_visit(site):
+    """The index registers the service worker; what was visited since then is there without a network."""
+    demos = ["mnist-cnn", "sentiment"]
+    site.open("demos/index.html")
+    site.js("""
+        await navigator.serviceWorker.ready;
+        while (!navigator.serviceWorker.controller) await new Promise((done) => setTimeout(done, 50));
+    """)
+    for name in demos:
+        site.open(f"demos/{name}/index.html")
+        waited(site, ANSWERED)
+    site.js("""
+        for (let i = 0; i < 100; i++) {  // the snapshot is large; the worker writes it at leisure
+          if (await caches.match("/pyodide/snapshot.bin", { ignoreVary: true })) return;
+          await new Promise((done) => setTimeout(done, 200));
+        }
+        throw new Error("nothing was kept");
+    """)
+    site.stop()
+    try:
+        for name in demos:
+            site.open(f"demos/{name}/index.html")
+            assert " ms" in waited(site, ANSWERED)
+    finally:
+        site.start(int(site.address.rpartition(":")[2]))
+        site.js("for (const r of await navigator.serviceWorker.getRegistrations()) await r.unregister();")
+
+
+def test_the_test_page_finds_a_layer_right(page):
+    """One that keeps states, so that several calls make a case."""
     page.open("demos/tests/index.html")
     waited(page, f"document.querySelectorAll('#family option').length > 5 && {STATUS} === 'Ready.'")
-    Select(page.driver.find_element(By.ID, "family")).select_by_visible_text("Dense")
+    Select(page.driver.find_element(By.ID, "family")).select_by_visible_text("SimpleRNN")
     page.driver.find_element(By.ID, "go").click()
     summary = waited(page, f"/cases right/.test({by('summary')}.textContent) && {by('summary')}.textContent")
     right, cases = re.search(r"(\d+) of (\d+) cases right on webgl2, wasm, reference", summary).groups()

@@ -109,7 +109,7 @@ def test_models_of_several_files_open_in_the_page(site, dropped, models):
 
 
 BROKEN = {
-    "a bin that is not there": ({"model": "/t/nested.json"}, False, "nested.0.bin", "404"),
+    "a bin that is not there": ({"model": "/t/nested.json"}, False, ".bin", "404"),
     "a bin that was not given": (
         {"model": f"/{TFJS}/nested.json", "weights": BINS[0]}, True, "nested.json", "'nested.1.bin'"),
     "half a bin": ({"model": "/s/nested.json"}, False, "nested.json", "there are 242"),
