@@ -10,6 +10,11 @@ from webkeras.lazy import np
 from webkeras.shapes import Shape
 
 
+def numbers(y: Any) -> Any:
+    """A backend's flat output as a numpy array of our own."""
+    return np.frombuffer(y.to_bytes(), "float32") if hasattr(y, "to_bytes") else np.asarray(y, "float32")
+
+
 @dataclass(frozen=True)
 class Kept:
     """An output where the GPU left it: an input of any model's `predict`, and for numpy an array (float32, `shape`).
@@ -28,8 +33,7 @@ class Kept:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         self.check()
-        flat = self.executable.read()[self.name]
-        y = np.frombuffer(flat.to_bytes(), "float32") if hasattr(flat, "to_bytes") else np.asarray(flat, "float32")
+        y = numbers(self.executable.read()[self.name])
         return y.reshape(self.shape).astype(dtype or "float32", copy=False)
 
     def feed(self, executable: Any) -> Any:

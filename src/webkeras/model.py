@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from webkeras.backends import Backend, Executable
 from webkeras.errors import ShapeError, WebKerasError
-from webkeras.kept import Kept
+from webkeras.kept import Kept, numbers
 from webkeras.layers.base import custom_objects as meanings
 from webkeras.lazy import np
 from webkeras.shapes import Shape, size
@@ -174,7 +174,7 @@ class Model:
         arrays = {k: np.ascontiguousarray(a, "float32") for k, a in self.named(x).items()}
         ready = await self.prepare_async({k: a.shape for k, a in arrays.items()}, layers)
         flat = await self.run_async(ready, {k: a.ravel() for k, a in arrays.items()})
-        y = {k: _array(y).reshape(ready.shapes[k]) for k, y in flat.items()}
+        y = {k: numbers(y).reshape(ready.shapes[k]) for k, y in flat.items()}
         return y if layers else self._unnamed(y)
 
     def _predict(self, arrays: Mapping[str, Any], layers: Sequence[str], keep: bool) -> dict[str, Any]:
@@ -187,7 +187,7 @@ class Model:
             return {k: Kept(k, shape, on, on.turn) for k, shape in ready.shapes.items()}
         flat = on.run(self._feeds(ready, flat))
         self._took(start)
-        return {k: _array(y).reshape(ready.shapes[k]) for k, y in self._given(ready, flat).items()}
+        return {k: numbers(y).reshape(ready.shapes[k]) for k, y in self._given(ready, flat).items()}
 
     async def run_async(self, ready: Prepared, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Flat inputs to flat outputs, by name; what stateful layers remember is fed and kept."""
@@ -330,8 +330,3 @@ class Model:
 def _open(shape: Shape | None) -> tuple[int | None, ...] | None:
     """A shape with its batch axis open."""
     return None if shape is None else (None, *shape[1:])
-
-
-def _array(y: Any) -> Any:
-    """A backend's flat output as a numpy array of our own."""
-    return np.frombuffer(y.to_bytes(), "float32") if hasattr(y, "to_bytes") else np.asarray(y, "float32")
