@@ -23,40 +23,36 @@ layout(std140) uniform Params {
 
 #include "epilogue.glsl"
 
-// v, or zeros where a pixel is outside. Branches would cost a software GPU a third of its time: it goes both ways.
-vec4 kept(vec4 v, uint mask) { return uintBitsToFloat(floatBitsToUint(v) & mask); }
-
-#define ZERO(p) sum[p] = vec4(0.0);
-#define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
-#define MULTIPLY(kx, p) sum[p] += m * OWN(v[p * STRIDE + kx]);
-
 #ifndef FEW
-#define WEIGHTS mat4
+#define MATRIX(f) mat4(WEIGHT(f, k), WEIGHT(f, k + 1), WEIGHT(f, k + 2), WEIGHT(f, k + 3))
 #define OWN(v) v
-#define EACH_CHANNEL(k) WEIGHT(f4, k), WEIGHT(f4, k + 1), WEIGHT(f4, k + 2), WEIGHT(f4, k + 3)
 #elif FEW == 3
 #define WEIGHTS mat3x4
+#define MATRIX(f) mat3x4(WEIGHT(f, k), WEIGHT(f, k + 1), WEIGHT(f, k + 2))
 #define OWN(v) v.xyz
-#define EACH_CHANNEL(k) WEIGHT(f4, k), WEIGHT(f4, k + 1), WEIGHT(f4, k + 2)
 #elif FEW == 2
 #define WEIGHTS mat2x4
+#define MATRIX(f) mat2x4(WEIGHT(f, k), WEIGHT(f, k + 1))
 #define OWN(v) v.xy
-#define EACH_CHANNEL(k) WEIGHT(f4, k), WEIGHT(f4, k + 1)
 #else
 #define WEIGHTS vec4
+#define MATRIX(f) WEIGHT(f, k)
 #define OWN(v) v.x
-#define EACH_CHANNEL(k) WEIGHT(f4, k)
 #endif
+#include "sums.glsl"
+
+#define MULTIPLY(kx, p) ADD(p, OWN(v[p * STRIDE + kx]))
+#define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 #ifdef KW
 // Pixel j of the window lies PAD to the left of input pixel x * STRIDE + j: its layer and column are known up to the block.
 #define INSIDE(j) inside[j] = x * STRIDE + j - PAD >= 0 && x * STRIDE + j - PAD < size_in.z ? ~0u : 0u;
 #define LOAD(j) v[j] = kept(texelFetch(x_, AT(x_fold, column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0), inside[j] & here);
-#define TAP(kx) k = tap + kx * in_c; m = WEIGHTS(EACH_CHANNEL(k)); WITH_LANE(MULTIPLY, kx)
+#define TAP(kx) k = tap + kx * in_c; MATRICES WITH_LANE(MULTIPLY, kx)
 #else
 #define STRIDE 1
 #define INSIDE(p)
-#define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = kept(PIXEL(x_, x_fold, x_tile, row, ix, i + first), ix >= 0 && ix < size_in.z ? here : 0u);
+#define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = kept(PIXEL(x_, x_fold, x_tile, row, ix, i + first + from), ix >= 0 && ix < size_in.z ? here : 0u);
 #endif
 
 void main() {
@@ -65,10 +61,10 @@ void main() {
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
   int first = (f4 / group_f4) * group_c4;
-  vec4 sum[LANES], v[WINDOW];
+  vec4 v[WINDOW];
   uint inside[WINDOW];
-  WEIGHTS m;
-  int k;
+  int k, from = FIRST;
+  SUMS
   EACH_LANE(ZERO)
   EACH_PIXEL(INSIDE)
   for (int kz = 0; kz < kernel.x; kz++) {
@@ -77,26 +73,27 @@ void main() {
       int iy = y * strides.y + ky * dilation.y - pads.y, height = clamp(iy, 0, size_in.y - 1);
       int row = (n * size_in.x + depth) * size_in.y + height;
       uint here = iz == depth && iy == height ? ~0u : 0u;
-      int tap = (kz * kernel.y + ky) * kernel.z * in_c;
+      int tap = (kz * kernel.y + ky) * kernel.z * in_c + 4 * from;
 #ifdef KW
-      int column = block * STRIDE * x_tile.x + first;
-      for (int i = 0; i < in_c4; i++, column++, tap += 4) {
+      int column = block * STRIDE * x_tile.x + first + from;
+      for (int i = 0; i < in_c4; i += TURN, column += TURN, tap += 4 * TURN) {
         EACH_PIXEL(LOAD)
         EACH_TAP(TAP)
       }
 #else
       for (int kx = 0; kx < kernel.z; kx++, tap += in_c) {
-        for (int i = 0; i < in_c4; i++) {
+        for (int i = 0; i < in_c4; i += TURN) {
           int ix;
           EACH_PIXEL(LOAD)
           k = tap + 4 * i;
-          m = WEIGHTS(EACH_CHANNEL(k));
+          MATRICES
           WITH_LANE(MULTIPLY, 0)
         }
       }
 #endif
     }
   }
+  EACH_LANE(JOIN)
   load_extras(at.y, f4);
   EACH_LANE(STORE)
 }

@@ -20,9 +20,6 @@ layout(std140) uniform Params {
 
 #include "epilogue.glsl"
 
-// v, or zeros where a pixel is outside. Branches would cost a software GPU a third of its time: it goes both ways.
-vec4 kept(vec4 v, uint mask) { return uintBitsToFloat(floatBitsToUint(v) & mask); }
-
 #define ZERO(p) sum[p] = vec4(0.0);
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 #define MULTIPLY(kx, p) sum[p] += m * v[p * STRIDE + kx];

@@ -22,27 +22,28 @@ layout(std140) uniform Params {
 };
 
 #include "epilogue.glsl"
+#include "sums.glsl"
 
-#define ZERO(p) sum[p] = vec4(0.0);
-#define MULTIPLY(p) sum[p] += m * texelFetch(x_, AT(x_fold, column, at.y, p), 0);
-#define PRODUCT m = mat4(WEIGHT(f4, k), WEIGHT(f4, k + 1), WEIGHT(f4, k + 2), WEIGHT(f4, k + 3)); EACH_LANE(MULTIPLY) column++; k += 4;
+#define MATRIX(f) mat4(WEIGHT(f, k), WEIGHT(f, k + 1), WEIGHT(f, k + 2), WEIGHT(f, k + 3))
+#define MULTIPLY(p) ADD(p, texelFetch(x_, AT(x_fold, column, at.y, p), 0))
+#define PRODUCT MATRICES EACH_LANE(MULTIPLY) column += TURN; k += 4 * TURN;
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {
   HERE(at);
-  int x = at.x / out_c4, f4 = at.x - x * out_c4, column = x * in_c4, from = 0, to = in_c4;
+  int x = at.x / out_c4, f4 = at.x - x * out_c4, column = x * in_c4, from = FIRST, turns = in_c4;
 #ifdef PARTS
   from = at.y % PARTS * part;
-  to = min(from + part, in_c4);
+  turns = min(from + part, in_c4) - from;
   at.y /= PARTS;
-  column += from;
 #endif
+  column += from;
   x *= LANES;
-  vec4 sum[LANES];
-  mat4 m;
+  SUMS
   EACH_LANE(ZERO)
   int k = (at.y / w_rows.x % w_rows.y) * in_c + 4 * from;
-  for (int i = from; i < to; i += UNROLL) { EACH_TURN }
+  for (int i = 0; i < turns; i += UNROLL * TURN) { EACH_TURN }
+  EACH_LANE(JOIN)
   load_extras(at.y, f4);
   EACH_LANE(STORE)
 }

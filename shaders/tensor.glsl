@@ -77,6 +77,9 @@ ivec2 unfolded(ivec4 f) {
 #define PIXEL(t, f, tile, row, px, c4) texelFetch(t, AT(f, ((px) >> tile.y) * tile.x + (c4), row, (px) & tile.z), 0)
 #define WEIGHT(f4, row) texelFetch(w_, AT(w_fold, f4, row, 0), 0)
 
+// v where the mask has all bits, zeros where it has none. Branches would cost a software GPU a third of its time.
+vec4 kept(vec4 v, uint mask) { return uintBitsToFloat(floatBitsToUint(v) & mask); }
+
 // Element i of a flat texture.
 float element(sampler2DArray t, int width, int i) {
   int texel = i >> 2;

@@ -16,27 +16,30 @@ layout(std140) uniform Params {
 };
 
 #ifdef WIDE
-#define START(p) sum[p] = vec4(0.0); row[p] = (x + p) / wide; column[p] = (x + p - row[p] * wide) * in_c4; row[p] += i * rows;
+#define START(p) row[p] = (x + p) / wide; column[p] = (x + p - row[p] * wide) * in_c4; row[p] += i * rows;
 #define TILE(p) AT(x_fold, column[p] + c4, row[p], j)
 #else
-#define START(p) sum[p] = vec4(0.0);
+#define START(p)
 #define TILE(p) AT(x_fold, (x + p) * in_c4 + c4, i, j)
 #endif
-#define WEIGHT_(k) texelFetch(w_, AT(w_fold, f4, k, j), 0)
-#define MULTIPLY(p) sum[p] += m * texelFetch(x_, TILE(p), 0);
-#define PRODUCT m = mat4(WEIGHT_(k), WEIGHT_(k + 1), WEIGHT_(k + 2), WEIGHT_(k + 3)); EACH_LANE(MULTIPLY) c4++; k += 4;
+#define WEIGHT_(f, k) texelFetch(w_, AT(w_fold, f, k, j), 0)
+#define MATRIX(f) mat4(WEIGHT_(f, k), WEIGHT_(f, k + 1), WEIGHT_(f, k + 2), WEIGHT_(f, k + 3))
+#define MULTIPLY(p) ADD(p, texelFetch(x_, TILE(p), 0))
+#define PRODUCT MATRICES EACH_LANE(MULTIPLY) c4 += TURN; k += 4 * TURN;
 #define STORE(p) out_[p] = sum[p];
+#include "sums.glsl"
 
 void main() {
   HERE(at);
-  int x = at.x / out_c4, f4 = at.x - x * out_c4, i = at.y / 6, j = at.y - 6 * i;
+  int x = at.x / out_c4, f4 = at.x - x * out_c4, i = at.y / 6, j = at.y - 6 * i, c4 = FIRST, k = i * in_c + 4 * c4;
   x *= LANES;
-  vec4 sum[LANES];
+  SUMS
 #ifdef WIDE
   int row[LANES], column[LANES];
 #endif
   EACH_LANE(START)
-  mat4 m;
-  for (int c4 = 0, k = i * in_c; c4 < in_c4;) { EACH_TURN }
+  EACH_LANE(ZERO)
+  for (int turn = 0; turn < in_c4; turn += UNROLL * TURN) { EACH_TURN }
+  EACH_LANE(JOIN)
   EACH_LANE(STORE)
 }

@@ -20,6 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 import webkeras  # noqa: E402
+from tests.bench import machine  # noqa: E402
 from tests.bench.run import BENCH, lay_out, measure  # noqa: E402
 from tools.common import DIST, copy_if_changed, say  # noqa: E402
 from webkeras.backends.webgl2 import kernels, winograd  # noqa: E402
@@ -48,6 +49,7 @@ RUNGS: dict[str, Callable[[Limits], Limits]] = {
     "winograd_small": set_to(winograd, "PIXELS", 49),
     "whole_sums": set_to(kernels, "ENOUGH", 1),
     "lanes4": lambda limits: replace(limits, lanes=4),
+    "pairs": lambda limits: replace(limits, pairs=True),
     "half": lambda limits: replace(limits, half=True),
 }
 
@@ -89,7 +91,7 @@ def main() -> None:
     if arguments.prepare:
         print(f"serve {DIST.relative_to(ROOT)}/ cross-origin isolated and open {page}")
         return
-    for line in measure(page, 1800):
+    for line in measure(page, 1800, machine.Load())[0]:
         print(json.dumps(line))
 
 

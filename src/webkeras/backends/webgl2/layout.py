@@ -18,6 +18,7 @@ class Limits:
     samplers: int = 16
     half: bool = False  # textures hold 16-bit floats: half the memory and traffic, three decimal digits
     winograd: bool = True
+    pairs: bool = False  # two neighbouring fragments can tell each other their sums (shaders/sums.glsl)
 
 
 NEVER = 1 << 24  # larger than any coordinate: a side that is not folded

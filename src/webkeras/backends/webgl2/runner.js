@@ -8,8 +8,7 @@
 //   params    [{name: number or [numbers]}, ...]        a uniform block each, packed by the names the program reports
 //   prepare, steps   [[program, params, target, x, y, width, height, [input textures]], ...]
 //   constants [texture, ...] kept between runs;  inputs, outputs  {name: {texture, parts, length}}
-// Parts are rectangles of a texture's first layer that hold elements in order: [x, y, width, height, first texel, texels
-// from row to row].
+// Parts are rectangles of a texture's first layer with elements in order: [x, y, w, h, first texel, texels a row].
 globalThis.webkerasRunner = (() => {
   const VERTEX = `#version 300 es
 void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, float(gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0); }`;
@@ -17,6 +16,10 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
 
   // Milliseconds of drawing, after which the page has its turn; in a worker only messages wait.
   const SLICE = globalThis.document ? 8 : 64;
+  const FLUSH = 12; // draws after which a GPU begins, while the next ones are recorded
+  // Drivers not asked whether fragments can tell each other their sums (sums.glsl): the first computes the derivatives of
+  // a quad's first row only, the others are phones', with few registers.
+  const ALONE = /SwiftShader|Adreno|Mali|PowerVR/;
 
   // Dispatches "contextlost" and "contextrestored"; after the latter everything runs as before.
   class Runner extends EventTarget {
@@ -45,6 +48,8 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       this.parallel = gl.getExtension("KHR_parallel_shader_compile");
       this.programs = new Map(); // source -> program, shared by all plans
       this.vertex = this.compile(gl.VERTEX_SHADER, VERTEX);
+      const masked = gl.getParameter(gl.RENDERER) === "WebKit WebGL" && gl.getExtension("WEBGL_debug_renderer_info");
+      this.pairs ??= !ALONE.test(gl.getParameter(masked ? masked.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
       this.lost = false;
     }
 
@@ -64,13 +69,14 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
         lanes: Math.min(8, get("MAX_DRAW_BUFFERS"), get("MAX_COLOR_ATTACHMENTS")) >= 8 ? 8 : 4,
         samplers: get("MAX_TEXTURE_IMAGE_UNITS"),
         half: !this.full,
+        pairs: this.pairs,
       };
     }
 
     compile(kind, source) {
-      const shader = this.gl.createShader(kind);
-      this.gl.shaderSource(shader, source);
-      this.gl.compileShader(shader);
+      const gl = this.gl, shader = gl.createShader(kind);
+      gl.shaderSource(shader, source);
+      gl.compileShader(shader);
       return shader;
     }
 
@@ -121,7 +127,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       this.pack(exe);
       this.draw(exe, plan.prepare);
       const keep = new Set(plan.constants);
-      exe.textures.forEach((t, i) => keep.has(i) || this.drop(exe, i));
+      exe.textures.forEach((_, i) => keep.has(i) || this.drop(exe, i));
     }
 
     link(p, described) {
@@ -134,8 +140,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       gl.deleteShader(p.fragment);
       gl.useProgram(p.handle);
       described.samplers.forEach((s, unit) => gl.uniform1i(gl.getUniformLocation(p.handle, s), unit));
-      const block = gl.getUniformBlockIndex(p.handle, "Params");
-      gl.uniformBlockBinding(p.handle, block, 0);
+      const block = gl.getUniformBlockIndex(p.handle, "Params"); // and its binding is 0
       const ids = gl.getActiveUniformBlockParameter(p.handle, block, gl.UNIFORM_BLOCK_ACTIVE_UNIFORM_INDICES);
       const offsets = gl.getActiveUniforms(p.handle, ids, gl.UNIFORM_OFFSET);
       p.members = Array.from(ids, (id, i) => [gl.getActiveUniform(p.handle, id), offsets[i]]);
@@ -148,10 +153,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       const gl = this.gl, align = gl.getParameter(gl.UNIFORM_BUFFER_OFFSET_ALIGNMENT), { plan } = exe;
       const all = [...plan.prepare, ...plan.steps];
       let size = 0;
-      for (const step of all) {
-        step.offset = size;
-        size += Math.ceil(exe.programs[step[0]].bytes / align) * align;
-      }
+      for (const step of all) size = (step.offset = size) + Math.ceil(exe.programs[step[0]].bytes / align) * align;
       const data = new DataView(new ArrayBuffer(Math.max(size, 16)));
       for (const step of all) {
         const { members } = exe.programs[step[0]], params = plan.params[step[1]];
@@ -223,7 +225,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
 
     draw(exe, steps) {
       const gl = this.gl, bound = [];
-      let program = null, framebuffer = -1;
+      let program = null, framebuffer = -1, drawn = 0;
       for (const step of steps) {
         const [p, , target, x, y, width, height, inputs] = step, here = exe.programs[p];
         if (here !== program) gl.useProgram((program = here).handle);
@@ -237,6 +239,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
         if (target !== framebuffer) this.framebuffer(exe, (framebuffer = target));
         gl.viewport(x, y, width, height);
         gl.drawArrays(gl.TRIANGLES, 0, 3);
+        if (++drawn % FLUSH === 0) gl.flush();
       }
     }
 
@@ -348,19 +351,16 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
       await this.passed(this.fence(), expected);
       for (const { name, length, buffer } of reads) {
-        out[name] = new Float32Array(length);
         gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
-        gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, 0, out[name]);
-        gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
-        gl.deleteBuffer(buffer);
+        gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, 0, (out[name] = new Float32Array(length)));
+        gl.deleteBuffer(buffer); // and bound no more
       }
       this.alive();
       return out;
     }
 
     alive() {
-      if (this.lost || this.gl.isContextLost())
-        throw Object.assign(new Error("the GPU context was lost"), { name: "DeviceLost" });
+      if (this.lost || this.gl.isContextLost()) throw Object.assign(new Error("the GPU context was lost"), { name: "DeviceLost" });
     }
 
     drop(exe, i) {

@@ -42,7 +42,7 @@ def _layouts(planner: Any, node: Node) -> tuple[Tile, Tile, Tile]:
 
 def winograd(planner: Any, node: Node) -> None:
     """Kernel (once), input, products, output."""
-    from webkeras.backends.webgl2.kernels import draw, unrolled
+    from webkeras.backends.webgl2.kernels import draw, paired, unrolled
 
     x, w = node.inputs[:2]
     c, f = w.shape[-2:]
@@ -65,7 +65,8 @@ def winograd(planner: Any, node: Node) -> None:
     parts = planner.emit("winograd_input.glsl", node, turned, tiles, {"x_": planner.get(x)}, params)
     params = {"rows": tiles.rows // 6, "wide": tiles.w // 6, "in_c": c, "in_c4": tiles.c4, "out_c4": products.c4}
     inputs = {"x_": parts, "w_": made}
-    defines = unrolled(tiles.c4) | ({"WIDE": 1} if tiles.rows > 6 else {})
+    pair = paired(planner, products, tiles.c4)
+    defines = unrolled(tiles.c4 // 2 if pair else tiles.c4) | pair | ({"WIDE": 1} if tiles.rows > 6 else {})
     sums = planner.emit("winograd_multiply.glsl", node, multiplied, products, inputs, params, defines)
     layout = planner.tile(node.out)
     params = {"x_tile": products.param, "tiles": (th, tw), "out_h": h, "out_c4": layout.c4}

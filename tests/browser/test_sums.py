@@ -1,0 +1,67 @@
+"""Fragments that tell each other their sums (shaders/sums.glsl), on a driver whose derivatives allow it: Mesa's in Firefox."""
+
+import numpy as np
+import pytest
+
+from tests.browser.site import Site
+from tests.browser.test_runner import RUNNER, START, planned
+from tests.cases import TOLERANCE, error
+from tools.browser import firefox
+from webkeras import ops
+from webkeras.backends.webgl2.layout import Limits
+from webkeras.graph import Graph, Literal, Value, run
+
+SAME, VALID = ((1, 1), (1, 1)), ((0, 0), (0, 0))
+
+
+def constant(shape, seed):
+    floats = np.random.default_rng(seed).uniform(-1, 1, int(np.prod(shape))).round(4)
+    return Value(shape, constant=Literal(shape, tuple(floats.tolist())))
+
+
+def conv(x, kernel, filters, pads=SAME, strides=(1, 1), groups=1, **more):
+    w = constant((*kernel, x[-1] // groups, filters), 1)
+    return x, lambda v: ops.conv(v, w, strides=strides, pads=pads, groups=groups, **more) + constant((filters,), 2)
+
+
+GRAPHS = {
+    "3x3, an odd number of rows": conv((1, 5, 9, 8), (3, 3), 16),
+    "3x3, two images, a stride of 2": conv((2, 7, 17, 8), (3, 3), 8, strides=(2, 2)),
+    "1x7": conv((1, 3, 17, 16), (1, 7), 8, pads=((0, 0), (3, 3))),
+    "dilated": conv((1, 9, 9, 8), (3, 3), 8, dilation=(2, 2)),
+    "a stride of 3": conv((1, 9, 19, 8), (3, 3), 8, strides=(3, 3), pads=VALID),
+    "groups of 8": conv((1, 3, 9, 16), (3, 3), 16, groups=2),
+    "1x1": conv((1, 3, 9, 24), (1, 1), 24, pads=VALID),
+    "Winograd": conv((1, 15, 14, 96), (3, 3), 104),
+    "rows by a matrix": ((3, 5, 16), lambda v: ops.matmul(v, constant((16, 24), 3))),
+    "batches of matrices": ((3, 5, 16), lambda v: ops.matmul(v, constant((3, 16, 8), 4))),
+}
+
+
+@pytest.fixture(scope="module")
+def fox():
+    with firefox(headless=False) as driver:
+        site = Site(driver)
+        site.open("page.html")
+        yield site
+        site.stop()
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_a_pair_of_fragments_sums_as_one_does(fox, name):
+    shape, body = GRAPHS[name]
+    x = Value(shape, name="x")
+    graph = Graph({"x": x}, {"y": body(x)})
+    text = planned(graph, Limits(pairs=True))
+    assert "#define PAIR" in text
+    data = np.random.default_rng(5).normal(size=shape).astype("float32")
+    script = "const e = open(args[1]); r.run(e, feed({ x: args[2] })); const y = floats(r.read(e)).y; r.free(e); return y;"
+    got = fox.js(START + script, RUNNER, text, data.ravel().tolist())
+    want = run(graph, {"x": data})["y"]
+    assert error(np.array(got, "float32").reshape(want.shape), want) <= TOLERANCE["webgl2"]
+
+
+def test_the_driver_is_asked(fox):
+    """Here pairs are used by the product itself; SwiftShader's derivatives are not asked."""
+    said = fox.js(START + "return [r.pairs, r.gl.getParameter(r.gl.RENDERER)];", RUNNER)
+    assert said[0], said[1]
