@@ -1,4 +1,4 @@
-"""Fragments that tell each other their sums (shaders/sums.glsl), on a driver whose derivatives allow it: Mesa's in Firefox."""
+"""Fragments that tell each other their sums (shaders/sums.glsl): Mesa's driver, in Firefox, has derivatives for that."""
 
 import numpy as np
 import pytest
@@ -49,14 +49,14 @@ def fox():
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_a_pair_of_fragments_sums_as_one_does(fox, name):
-    shape, body = GRAPHS[name]
+    shape, op = GRAPHS[name]
     x = Value(shape, name="x")
-    graph = Graph({"x": x}, {"y": body(x)})
+    graph = Graph({"x": x}, {"y": op(x)})
     text = planned(graph, Limits(pairs=True))
     assert "#define PAIR" in text
     data = np.random.default_rng(5).normal(size=shape).astype("float32")
-    script = "const e = open(args[1]); r.run(e, feed({ x: args[2] })); const y = floats(r.read(e)).y; r.free(e); return y;"
-    got = fox.js(START + script, RUNNER, text, data.ravel().tolist())
+    body = "const e = open(args[1]); r.run(e, feed({ x: args[2] })); const { y } = floats(r.read(e)); r.free(e); return y;"
+    got = fox.js(START + body, RUNNER, text, data.ravel().tolist())
     want = run(graph, {"x": data})["y"]
     assert error(np.array(got, "float32").reshape(want.shape), want) <= TOLERANCE["webgl2"]
 

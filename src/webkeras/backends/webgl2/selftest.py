@@ -1,7 +1,7 @@
 """Does this driver compute? A convolution, summed, and a recurrent step, whose answers are known, before all else.
 
-The convolution's fragments tell each other their sums (shaders/sums.glsl) where they might; where that goes wrong, all is
-asked again without.
+The convolution's fragments tell each other their sums (shaders/sums.glsl) where they might; where that goes wrong, all
+is asked again without.
 """
 
 from __future__ import annotations
