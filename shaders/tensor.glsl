@@ -15,6 +15,9 @@
 // touches is folded, FOLD is not defined and none of this exists. AT(f, column, row, layer) is where a texel lies, HERE
 // the column and row of this fragment.
 //
+// A tensor may be drawn into its columns of a concatenation (PLACED): out_place is texels of a pixel there, how many of
+// them are not its own, and which is its first one. HERE is its own column all the same.
+//
 // A flat texture holds elements in order, four to a texel, row by row: what is uploaded and what is read back.
 //
 // Channels beyond c are always zero: kernels sum over whole texels. Every kernel stores through store(), which sees
@@ -71,6 +74,11 @@ ivec2 unfolded(ivec4 f) {
 #else
 #define AT(f, column, row, layer) ivec3(column, row, layer)
 #define HERE(at) ivec2 at = ivec2(gl_FragCoord.xy)
+#endif
+
+#ifdef PLACED
+#undef HERE
+#define HERE(at) ivec2 at = ivec2(gl_FragCoord.xy); at.x -= out_place.z + at.x / out_place.x * out_place.y
 #endif
 
 // The four channels c4 of pixel x of sampler t. tile is (c4, log2 of lanes, lanes - 1).

@@ -86,6 +86,14 @@ async function measureOrt({ model, threads, io }) {
   };
 }
 
+// What the meter in webkeras' worker has counted.
+const inWorker = () =>
+  new Promise((resolve) => {
+    const channel = new BroadcastChannel("glMeter");
+    channel.onmessage = ({ data }) => (channel.close(), resolve(data));
+    channel.postMessage("?");
+  });
+
 async function measureWebkeras({ model, backend, threads, worker = false, io }) {
   if (threads) globalThis.webkerasThreads = threads;
   const base = here("../web/");
@@ -95,13 +103,14 @@ async function measureWebkeras({ model, backend, threads, worker = false, io }) 
   const net = new WebKeras.Model({
     filepaths: { model: `${files}.json`, weights: `${files}_weights.buf`, metadata: `${files}_metadata.json` },
     backend, base,
-    worker, // in the page, its WebGL calls can be counted
+    worker,
   });
   await net.ready();
   const { trace = 0, prepare = 0 } = net.stats;
   return {
     prepared: trace + prepare, // what other libraries do in their first prediction
     name: `webkeras ${WebKeras.version}`,
+    meter: worker ? inWorker : undefined,
     script: loaded,
     predict: async (x) => (await net.predict({ [io.input_name]: { data: x, shape: io.input } }))[io.output_name],
     stats: () => ({ own: net.stats, chosen: net.backend, threads, own_threads: globalThis.webkerasWasm?.threads }),

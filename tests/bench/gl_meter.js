@@ -1,4 +1,5 @@
 // Counts what a library asks of WebGL2, whoever it is: programs linked, textures alive and their bytes. Load it first.
+// In a page it sees to it that module workers load it first too; there it answers on the channel "glMeter".
 globalThis.glMeter = (() => {
   const meter = { programs: 0, textures: 0, bytes: 0, peak: 0 };
   const sizes = new Map(); // texture -> bytes
@@ -6,6 +7,19 @@ globalThis.glMeter = (() => {
     R32F: 4, RG32F: 8, RGB32F: 12, RGBA32F: 16, R16F: 2, RG16F: 4, RGB16F: 6, RGBA16F: 8, R8: 1, RG8: 2, RGB8: 3, RGBA8: 4,
     R32UI: 4, R32I: 4, RGBA32UI: 16, RGBA32I: 16, R8UI: 1, RGBA8UI: 4, RGBA: 4, RGB: 3, LUMINANCE: 1, ALPHA: 1,
   };
+  const here = globalThis.document?.currentScript.src;
+  if (here) {
+    const { Worker } = globalThis, string = (url) => JSON.stringify(new URL(url, document.baseURI).href);
+    globalThis.Worker = class extends Worker {
+      constructor(url, options) {
+        const both = options?.type === "module" && `import ${JSON.stringify(here)}; import ${string(url)};`;
+        super(both ? URL.createObjectURL(new Blob([both], { type: "text/javascript" })) : url, options);
+      }
+    };
+  } else {
+    const channel = new BroadcastChannel("glMeter");
+    channel.onmessage = () => channel.postMessage(meter);
+  }
   const GL = globalThis.WebGL2RenderingContext?.prototype;
   if (!GL) return meter;
   const bytesOf = Object.fromEntries(Object.entries(BYTES).map(([name, bytes]) => [GL[name], bytes]));

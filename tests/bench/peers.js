@@ -94,12 +94,12 @@ async function close({ row, times, meter, session, failed, element, x }, y) {
   if (failed) {
     Object.assign(row, { failed });
   } else {
-    const { programs, textures, bytes, peak } = meter;
+    const counted = async () => (session.meter ? session.meter() : meter), { programs, textures, bytes, peak } = await counted();
     const drift = distance(await session.predict(x), y); // the answer is still right after many
     Object.assign(row, { n: times.length, median: median(times), min: Math.min(...times), drift, programs, textures, bytes, peak });
     Object.assign(row, session.stats());
     await session.dispose();
-    row.left = meter.bytes;
+    row.left = (await counted()).bytes;
   }
   await post(row);
   element.remove();
@@ -114,7 +114,8 @@ async function measure(model) {
   for (const named of list("engines", "tfjs:webgl,webkeras:webgl2")) {
     const [engine, backend, threads] = named.split(":");
     await post({ progress: `${model}: ${named} loads and predicts once` });
-    entries.push(await open({ engine, backend, model, io, threads: Number(threads) || undefined }, x, y));
+    const worker = engine === "webkeras" && backend === "webgl2"; // its default; where threads are counted all are in a page
+    entries.push(await open({ engine, backend, model, io, worker, threads: Number(threads) || undefined }, x, y));
   }
   const running = () => entries.filter((entry) => !entry.failed && entry.times.length < N);
   await post({ progress: `${model}: ${N} predictions each, ${Math.min(TURN, N)} at a time` });

@@ -234,3 +234,26 @@ def test_a_broken_shader_names_its_line(page):
     assert found[0] == "ShaderError"
     assert "gl_FragCord" in found[1]
     assert found[2]
+
+
+def joined(v):
+    """Concatenations of what is drawn for them, of one another, of what others read too; ragged at the end."""
+    w = Literal((3, 3, 8, 8), tuple(np.random.default_rng(1).uniform(-1, 1, 576).round(4).tolist()))
+    a = ops.conv(v, Value(w.shape, constant=w), strides=(1, 1), pads=((1, 1), (1, 1)))
+    b = ops.pool(v, fn="max", window_=(3, 3), strides=(1, 1), pads=((1, 1), (1, 1)))
+    inner = ops.concat(a * 2.0, ops.maximum(b, 0.0), axis=3)
+    ragged = ops.slice_(v * 3.0, begin=(0, 0, 0, 0), end=(*v.shape[:3], 3), step=(1,) * 4) + 1.0
+    return ops.concat(inner, v, ragged, axis=3)
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(lanes=4), Limits(max_size=64)], ids=["8", "4", "folded"])
+def test_concatenations_are_written_in_place(page, limits):
+    x = Value((2, 2, 99, 8), name="x")
+    graph = Graph({"x": x}, {"y": joined(x)})
+    data = np.random.default_rng(2).normal(size=x.shape).astype("float32")
+    body = START + "const e = open(args[1]); r.run(e, feed({ x: args[2] })); return floats(r.read(e)).y;"
+    got = page.js(body, RUNNER, planned(graph, limits), data.ravel().tolist())
+    want = run(graph, {"x": data})["y"]
+    assert error(np.array(got, "float32").reshape(want.shape), want) <= TOLERANCE["webgl2"]
+    moves = sum(s.source.files[1] == "move.glsl" and s.label.startswith("concat") for s in plan(graph, limits).steps)
+    assert bool(moves) == (limits.max_size == 64)

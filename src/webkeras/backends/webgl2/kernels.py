@@ -86,9 +86,10 @@ def windows(planner: Any, node: Node, kernel: Shape, layout: Tile) -> tuple[dict
     return params, defines
 
 
-def paired(planner: Any, out: Tile, in_c4: int) -> dict[str, str | int]:
+def paired(planner: Any, made: Value, out: Tile, in_c4: int) -> dict[str, str | int]:
     """The define of sums.glsl where two neighbouring columns are filters of the same pixels."""
-    even = out.c4 % 2 == in_c4 % 2 == 0
+    part = planner.parts.get(id(made))
+    even = out.c4 % 2 == in_c4 % 2 == 0 and (part is None or part.even)
     return {"PAIR": 1} if planner.limits.pairs and even and out.lanes > 1 and not out.folded else {}
 
 
@@ -118,7 +119,7 @@ def conv(planner: Any, node: Node) -> None:
     if cg < 4:
         defines["FEW"] = cg
     elif not apart or f // groups % 8 == 0:
-        defines |= paired(planner, layout, -(-cg // 4))
+        defines |= paired(planner, node.out, layout, -(-cg // 4))
     channels |= {"group_f4": f // groups // 4 if apart else layout.c4, "group_c4": cg // 4 if apart else 0}
     draw(planner, "conv.glsl", node, layout, inputs, {**params, **channels}, defines)
 
@@ -173,7 +174,7 @@ def product(planner: Any, node: Node, w_rows: tuple[int, int]) -> None:
     while layout.lanes == 1 and parts * layout.c4 * layout.rows < ENOUGH and k4 > 32 * parts:
         parts *= 2
     if parts == 1:
-        pair = paired(planner, layout, k4)
+        pair = paired(planner, node.out, layout, k4)
         turns = unrolled(k4 // 2) | pair if pair else turns
         return draw(planner, "matmul.glsl", node, layout, inputs, params, turns)
     part = -(-k4 // parts)

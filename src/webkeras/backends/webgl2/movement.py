@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webkeras import ops
+from webkeras.backends.webgl2.joined import join
 from webkeras.backends.webgl2.layout import Flat, Layout, Tile
 from webkeras.errors import BackendError
 from webkeras.graph import Node, Value
@@ -196,7 +197,9 @@ def pad(planner: Any, node: Node) -> None:
 
 
 def concat(planner: Any, node: Node) -> None:
-    """Every input is read in its own range of the axis."""
+    """Written in place; or every input is read in its own range of the axis."""
+    if join(planner, node):
+        return
     axis, shape, sources, at = node.attrs["axis"], node.out.shape, [], 0
     parts, most = list(node.inputs), planner.limits.samplers - 4
     while len(parts) > most:  # more than a draw can read: joined in groups first

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webkeras.backends.webgl2.glsl import Source, assemble
+from webkeras.backends.webgl2.joined import Part, parts
 from webkeras.backends.webgl2.layout import Flat, Layout, Limits, Tile, flat, rows, tile
 from webkeras.backends.webgl2.share import share
 from webkeras.errors import BackendError
@@ -40,6 +41,7 @@ class Step:
     viewport: tuple[int, int, int, int]  # x, y, width, height
     params: Params
     label: str
+    times: tuple[int, int] = (1, 0)  # how many such rectangles, how many columns apart
 
     @property
     def outs(self) -> list[int]:
@@ -86,6 +88,9 @@ class Planner:
         self.same: dict[int, Value] = {}  # a reshaped value -> the value whose elements it names
         self.lowered: set[int] = set()
         self.values: list[Value] = []  # kept alive: places go by id
+        self.parts = parts(self, graph)
+        self.wholes: dict[int, int] = {}
+        self.drawn: set[int] = set()  # parts that are
         self.used = {id(v) for n in graph.nodes() for v in n.inputs} | {id(v) for v in graph.outputs.values()}
         self.inputs = {name: self._enter(v) for name, v in graph.inputs.items()}
         for node in graph.nodes():
@@ -112,6 +117,12 @@ class Planner:
         self.values.append(v)
         self.places[id(v), layout] = texture
         return texture
+
+    def whole(self, part: Part) -> int:
+        """The texture of the concatenation that a part is written into."""
+        if id(part.whole) not in self.wholes:
+            self.wholes[id(part.whole)] = self.texture(part.layout, constant=False)
+        return self.wholes[id(part.whole)]
 
     def root(self, v: Value) -> Value:
         """The value whose elements v names, through reshapes."""
@@ -189,13 +200,23 @@ class Planner:
         defines: Mapping[str, str | int] | None = None,
     ) -> int:
         """One draw of `shader` that makes `out` in `layout`. LANES, TAIL and their kin are defined here."""
+        label = f"{node.op} {node.layer}".strip() if node else "convert"
+        common: dict[str, str | int] = {"TAIL": layout.c % 4} if isinstance(layout, Tile) and layout.c % 4 else {}
+        common |= defines or {}
+        part = self.parts.get(id(out))
+        if part and isinstance(layout, Tile) and layout == self.tile(out):
+            texture, (viewport, times) = self.whole(part), part.window(layout)
+            targets = [(texture, i) for i in range(part.layout.lanes)]
+            common |= {"PLACED": 1, "EXTRA_PARAMS": f"ivec3 out_place; {common.get('EXTRA_PARAMS', '')}"}
+            params = {**params, "out_place": part.param(layout)}
+            self.step(shader, targets, viewport, inputs, params, common, label, times)
+            self.drawn.add(id(out))
+            return texture
         constant = all(self.textures[t].constant for t in inputs.values())
         texture = self.texture(layout, constant)
         width, height, layers = layout.texture
         targets = [(texture, i) for i in range(layers)]
-        label = f"{node.op} {node.layer}".strip() if node else "convert"
-        common: dict[str, str | int] = {"TAIL": layout.c % 4} if isinstance(layout, Tile) and layout.c % 4 else {}
-        self.step(shader, targets, (0, 0, width, height), inputs, params, {**common, **(defines or {})}, label)
+        self.step(shader, targets, (0, 0, width, height), inputs, params, common, label)
         return self.place(out, layout, texture)
 
     def step(
@@ -207,6 +228,7 @@ class Planner:
         params: Params,
         defines: Mapping[str, str | int],
         label: str,
+        times: tuple[int, int] = (1, 0),
     ) -> None:
         """One draw into any layers of any textures; folds of what it touches are told to it."""
         n = len(targets)
@@ -224,7 +246,7 @@ class Planner:
             common |= {"FOLD": 1, "EXTRA_PARAMS": f"ivec4 {', '.join(lies)}; {common['EXTRA_PARAMS']}"}
             params = {**params, **{k: v.fold for k, v in lies.items()}}
         source = assemble(shader, common)
-        self.steps.append(Step(source, dict(inputs), tuple(targets), viewport, params, label))
+        self.steps.append(Step(source, dict(inputs), tuple(targets), viewport, params, label, times))
 
     def finish(self) -> Plan:
         """Split what is made once from what every run makes, and let dynamic textures share memory by lifetime."""

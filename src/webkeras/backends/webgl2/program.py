@@ -27,7 +27,8 @@ def program(plan: Plan) -> tuple[str, list[Any]]:
             program = sources.setdefault((s.source.text, tuple(s.inputs)), len(sources))
             block = params.setdefault(json.dumps(s.params), len(params))
             target = targets.setdefault(tuple((slot(t), layer) for t, layer in s.targets), len(targets))
-            out.append([program, block, target, *s.viewport, [slot(t) for t in s.inputs.values()]])
+            again = s.times if s.times[0] > 1 else ()
+            out.append([program, block, target, *s.viewport, [slot(t) for t in s.inputs.values()], *again])
         return out
 
     def upload(i: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@
 //   uploads   [{texture, parts, buffer, offset, length, type, min, scale} | {texture, parts, floats}, ...]
 //   targets   [[[texture, layer], ...], ...]            what a draw writes: a framebuffer each
 //   params    [{name: number or [numbers]}, ...]        a uniform block each, packed by the names the program reports
-//   prepare, steps   [[program, params, target, x, y, width, height, [input textures]], ...]
+//   prepare, steps   [[program, params, target, x, y, width, height, [input textures], times, apart], ...]
 //   constants [texture, ...] kept between runs;  inputs, outputs  {name: {texture, parts, length}}
 // Parts are rectangles of a texture's first layer with elements in order: [x, y, w, h, first texel, texels a row].
 globalThis.webkerasRunner = (() => {
@@ -227,7 +227,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       const gl = this.gl, bound = [];
       let program = null, framebuffer = -1, drawn = 0;
       for (const step of steps) {
-        const [p, , target, x, y, width, height, inputs] = step, here = exe.programs[p];
+        const [p, , target, x, y, width, height, inputs, times = 1, apart = 0] = step, here = exe.programs[p];
         if (here !== program) gl.useProgram((program = here).handle);
         gl.bindBufferRange(gl.UNIFORM_BUFFER, 0, exe.blocks, step.offset, here.bytes);
         for (let unit = 0; unit < inputs.length; unit++) {
@@ -237,8 +237,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
           gl.bindTexture(gl.TEXTURE_2D_ARRAY, exe.textures[inputs[unit]]);
         }
         if (target !== framebuffer) this.framebuffer(exe, (framebuffer = target));
-        gl.viewport(x, y, width, height);
-        gl.drawArrays(gl.TRIANGLES, 0, 3);
+        for (let i = 0; i < times; i++) gl.viewport(x + i * apart, y, width, height), gl.drawArrays(gl.TRIANGLES, 0, 3);
         if (++drawn % FLUSH === 0) gl.flush();
       }
     }

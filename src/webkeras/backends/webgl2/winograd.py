@@ -65,7 +65,7 @@ def winograd(planner: Any, node: Node) -> None:
     parts = planner.emit("winograd_input.glsl", node, turned, tiles, {"x_": planner.get(x)}, params)
     params = {"rows": tiles.rows // 6, "wide": tiles.w // 6, "in_c": c, "in_c4": tiles.c4, "out_c4": products.c4}
     inputs = {"x_": parts, "w_": made}
-    pair = paired(planner, products, tiles.c4)
+    pair = paired(planner, multiplied, products, tiles.c4)
     defines = unrolled(tiles.c4 // 2 if pair else tiles.c4) | pair | ({"WIDE": 1} if tiles.rows > 6 else {})
     sums = planner.emit("winograd_multiply.glsl", node, multiplied, products, inputs, params, defines)
     layout = planner.tile(node.out)
