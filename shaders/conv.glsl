@@ -7,6 +7,7 @@
 // Defines   KW, PAD, STRIDE   the kernel's width, the left pad and the stride along w, where the stride is 1 or 2, dilation
 //                     is 1 and x_ has LANES lanes: then every input pixel is fetched once and used for all taps, at
 //                     addresses known beforehand
+//           PADDED    there are pads: what is outside counts as zero. Without, a window is never outside
 //           FEW       the input has this many channels, fewer than 4: no others are multiplied
 // Params    sizes in elements, *_c4 in texels; triples are (z, y, x); pads are the leading ones
 //           group_f4, group_c4: texels of a group's filters and channels (out_c4 and 0 when there is one group)
@@ -44,15 +45,21 @@ layout(std140) uniform Params {
 #define MULTIPLY(kx, p) ADD(p, OWN(v[p * STRIDE + kx]))
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
+#ifdef PADDED
+#define KEPT(v, mask) kept(v, mask)
+#else
+#define KEPT(v, mask) v
+#endif
+
 #ifdef KW
 // Pixel j of the window lies PAD to the left of input pixel x * STRIDE + j: its layer and column are known up to the block.
 #define INSIDE(j) inside[j] = x * STRIDE + j - PAD >= 0 && x * STRIDE + j - PAD < size_in.z ? ~0u : 0u;
-#define LOAD(j) v[j] = kept(texelFetch(x_, AT(x_fold, column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0), inside[j] & here);
+#define LOAD(j) v[j] = KEPT(texelFetch(x_, AT(x_fold, column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0), inside[j] & here);
 #define TAP(kx) k = tap + kx * in_c; MATRICES WITH_LANE(MULTIPLY, kx)
 #else
 #define STRIDE 1
 #define INSIDE(p)
-#define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = kept(PIXEL(x_, x_fold, x_tile, row, ix, i + first + from), ix >= 0 && ix < size_in.z ? here : 0u);
+#define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = KEPT(PIXEL(x_, x_fold, x_tile, row, ix, i + first + from), ix >= 0 && ix < size_in.z ? here : 0u);
 #endif
 
 void main() {

@@ -4,7 +4,7 @@
 //   w_ (kd * kh * kw, c * m) as rows
 //   -> (n, out_d, out_h, out_w, c * m)
 //
-// Defines   KW, PAD, STRIDE   as in conv.glsl
+// Defines   KW, PAD, STRIDE, PADDED   as in conv.glsl
 //           MULTIPLIER    m, where it is not 1: the channels of x_ are then gathered one by one
 // Params    as in conv.glsl
 #include "tensor.glsl"
@@ -24,18 +24,24 @@ layout(std140) uniform Params {
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 #define MULTIPLY(kx, p) sum[p] += m * v[p * STRIDE + kx];
 
+#ifdef PADDED
+#define KEPT(v, mask) kept(v, mask)
+#else
+#define KEPT(v, mask) v
+#endif
+
 #ifdef KW
 #define INSIDE(j) inside[j] = x * STRIDE + j - PAD >= 0 && x * STRIDE + j - PAD < size_in.z ? ~0u : 0u;
 #ifdef MULTIPLIER
-#define LOAD(j) v[j] = kept(channels(row, x * STRIDE + j - PAD, f4), inside[j] & here);
+#define LOAD(j) v[j] = KEPT(channels(row, x * STRIDE + j - PAD, f4), inside[j] & here);
 #else
-#define LOAD(j) v[j] = kept(texelFetch(x_, AT(x_fold, column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0), inside[j] & here);
+#define LOAD(j) v[j] = KEPT(texelFetch(x_, AT(x_fold, column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0), inside[j] & here);
 #endif
 #define TAP(kx) m = WEIGHT(f4, tap + kx); WITH_LANE(MULTIPLY, kx)
 #else
 #define STRIDE 1
 #define INSIDE(p)
-#define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = kept(channels(row, ix, f4), ix >= 0 && ix < size_in.z ? here : 0u);
+#define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = KEPT(channels(row, ix, f4), ix >= 0 && ix < size_in.z ? here : 0u);
 #endif
 
 // What the four filters f4 read of pixel x.

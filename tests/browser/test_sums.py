@@ -11,6 +11,7 @@ from webkeras import ops
 from webkeras.backends.webgl2.layout import Limits
 from webkeras.graph import Graph, Literal, Value, run
 
+THREE = (1.0, 2.0, 3.0)
 SAME, VALID = ((1, 1), (1, 1)), ((0, 0), (0, 0))
 
 
@@ -24,16 +25,20 @@ def conv(x, kernel, filters, pads=SAME, strides=(1, 1), groups=1, **more):
     return x, lambda v: ops.conv(v, w, strides=strides, pads=pads, groups=groups, **more) + constant((filters,), 2)
 
 
+def one(v):
+    return conv(v.shape, (1, 1), 8, VALID)[1](v)
+
+
 GRAPHS = {
-    "3x3, an odd number of rows": conv((1, 5, 9, 8), (3, 3), 16),
-    "3x3, two images, a stride of 2": conv((2, 7, 17, 8), (3, 3), 8, strides=(2, 2)),
-    "1x7": conv((1, 3, 17, 16), (1, 7), 8, pads=((0, 0), (3, 3))),
+    "3x1, an odd number of rows": conv((1, 5, 9, 8), (3, 1), 16, pads=((1, 1), (0, 0))),
+    "7x1, two images": conv((2, 7, 17, 16), (7, 1), 8, pads=((3, 3), (0, 0))),
+    "1x1, a stride of 2": conv((2, 7, 17, 8), (1, 1), 8, strides=(2, 2), pads=VALID),
     "dilated": conv((1, 9, 9, 8), (3, 3), 8, dilation=(2, 2)),
     "a stride of 3": conv((1, 9, 19, 8), (3, 3), 8, strides=(3, 3), pads=VALID),
-    "groups of 8": conv((1, 3, 9, 16), (3, 3), 16, groups=2),
+    "groups of 8": conv((1, 3, 9, 16), (3, 1), 16, pads=((1, 1), (0, 0)), groups=2),
     "1x1": conv((1, 3, 9, 24), (1, 1), 24, pads=VALID),
     "Winograd": conv((1, 15, 14, 96), (3, 3), 104),
-    "written in place": ((1, 3, 19, 16), lambda v: ops.concat(*[conv(v.shape, (3, 3), 8)[1](v)] * 2, -v, axis=3)),
+    "written in place": ((1, 3, 19, 16), lambda v: ops.concat(*(one(v * k) for k in THREE), axis=3)),
     "rows by a matrix": ((3, 5, 16), lambda v: ops.matmul(v, constant((16, 24), 3))),
     "batches of matrices": ((3, 5, 16), lambda v: ops.matmul(v, constant((3, 16, 8), 4))),
 }

@@ -47,6 +47,7 @@ RUNGS: dict[str, Callable[[Limits], Limits]] = {
     "now": lambda limits: limits,
     "direct": lambda limits: replace(limits, winograd=False),
     "winograd_small": set_to(winograd, "PIXELS", 49),
+    "winograd_64": set_to(winograd, "WIDEST", 64 * 64),
     "whole_sums": set_to(kernels, "ENOUGH", 1),
     "lanes4": lambda limits: replace(limits, lanes=4),
     "pairs": lambda limits: replace(limits, pairs=True),
@@ -56,13 +57,13 @@ RUNGS: dict[str, Callable[[Limits], Limits]] = {
 
 def write(model: str, rung: str) -> None:
     """The plan of a model on a rung, as the page reads it."""
-    folder, before = BENCH / "models" / model, (winograd.PIXELS, kernels.ENOUGH)
+    folder, before = BENCH / "models" / model, (winograd.PIXELS, winograd.WIDEST, kernels.ENOUGH)
     files = {"weights": folder / f"{model}_weights.buf", "metadata": folder / f"{model}_metadata.json"}
     net = webkeras.load_model(folder / f"{model}.json", **files, backend="reference")
     shapes = one_sample(net.spec)
     assert shapes
     planned = plan(net.network.trace(shapes), RUNGS[rung](Limits()))
-    winograd.PIXELS, kernels.ENOUGH = before
+    winograd.PIXELS, winograd.WIDEST, kernels.ENOUGH = before
     text, buffers = program(planned)
     assert len(buffers) == 1
     labels = [f"{s.source.files[1]} {s.label}" for s in planned.steps]

@@ -83,6 +83,8 @@ def windows(planner: Any, node: Node, kernel: Shape, layout: Tile) -> tuple[dict
     defines: dict[str, str | int] = {"WINDOW": window, "EACH_PIXEL": f"EACH_{window}"}
     if unrolled:
         defines |= {"KW": kw, "PAD": a["pads"][-1][0], "STRIDE": stride, "EACH_TAP": f"EACH_{kw}"}
+    if any(map(any, a["pads"])):
+        defines["PADDED"] = 1
     return params, defines
 
 
@@ -118,7 +120,7 @@ def conv(planner: Any, node: Node) -> None:
     apart = groups > 1
     if cg < 4:
         defines["FEW"] = cg
-    elif not apart or f // groups % 8 == 0:
+    elif defines.get("KW", 1) == 1 and (not apart or f // groups % 8 == 0):  # wider windows want the registers
         defines |= paired(planner, node.out, layout, -(-cg // 4))
     channels |= {"group_f4": f // groups // 4 if apart else layout.c4, "group_c4": cg // 4 if apart else 0}
     draw(planner, "conv.glsl", node, layout, inputs, {**params, **channels}, defines)
@@ -175,7 +177,7 @@ def product(planner: Any, node: Node, w_rows: tuple[int, int]) -> None:
         parts *= 2
     if parts == 1:
         pair = paired(planner, node.out, layout, k4)
-        turns = unrolled(k4 // 2) | pair if pair else turns
+        turns = unrolled(1) | pair if pair else turns
         return draw(planner, "matmul.glsl", node, layout, inputs, params, turns)
     part = -(-k4 // parts)
     several = Tile(layout.rows * parts, 1, layout.c, 1).within(planner.limits)

@@ -43,8 +43,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     open() {
       const gl = this.gl;
       this.full = Boolean(gl.getExtension("EXT_color_buffer_float"));
-      if (!this.full && !gl.getExtension("EXT_color_buffer_half_float"))
-        throw new Error("this GPU cannot render to float textures");
+      if (!this.full && !gl.getExtension("EXT_color_buffer_half_float")) throw new Error("this GPU cannot render to float textures");
       this.parallel = gl.getExtension("KHR_parallel_shader_compile");
       this.programs = new Map(); // source -> program, shared by all plans
       this.vertex = this.compile(gl.VERTEX_SHADER, VERTEX);
@@ -194,21 +193,23 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
 
     view(buffer, offset, length, type) {
       const Kind = ARRAYS[type], bytes = ArrayBuffer.isView(buffer) ? buffer : new Uint8Array(buffer);
-      const at = bytes.byteOffset + offset;
-      return at % Kind.BYTES_PER_ELEMENT
-        ? new Kind(bytes.buffer.slice(at, at + length * Kind.BYTES_PER_ELEMENT))
-        : new Kind(bytes.buffer, at, length);
+      const at = bytes.byteOffset + offset, n = Kind.BYTES_PER_ELEMENT;
+      return at % n ? new Kind(bytes.buffer.slice(at, at + length * n)) : new Kind(bytes.buffer, at, length);
     }
 
     fill(texture, parts, data) {
-      const gl = this.gl, room = 4 * Math.max(...parts.map(([, , w, h, first, stride]) => first + (h - 1) * stride + w));
-      const padded = data.length < room ? new Float32Array(room) : data;
-      if (padded !== data) padded.set(data);
+      const gl = this.gl, target = gl.TEXTURE_2D_ARRAY;
+      const rows = (x, y, w, h, from, at) => gl.texSubImage3D(target, 0, x, y, 0, w, h, 1, gl.RGBA, gl.FLOAT, from, at);
       gl.activeTexture(gl.TEXTURE0);
-      gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
+      gl.bindTexture(target, texture);
       for (const [x, y, w, h, first, stride] of parts) {
+        const whole = Math.min(h, Math.floor((data.length / 4 - first - w) / stride) + 1); // rows that the data fill
         gl.pixelStorei(gl.UNPACK_ROW_LENGTH, stride);
-        gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, x, y, 0, w, h, 1, gl.RGBA, gl.FLOAT, padded, 4 * first);
+        if (whole > 0) rows(x, y, w, whole, data, 4 * first);
+        for (let r = Math.max(whole, 0); r < h; r++) {
+          const row = new Float32Array(4 * stride), at = 4 * (first + r * stride);
+          rows(x, y + r, w, 1, (row.set(data.subarray(at, at + 4 * w)), row), 0);
+        }
       }
       gl.pixelStorei(gl.UNPACK_ROW_LENGTH, 0);
     }

@@ -8,7 +8,7 @@ from webkeras.backends.webgl2.layout import Tile, lanes
 from webkeras.graph import Node, Value
 
 PIXELS = 14 * 14  # smaller images have deep kernels, which Winograd makes four times as large
-WIDEST = 64 * 64  # larger ones have few channels: nothing was gained, and their rounding grows through all later layers
+WIDEST = 80 * 80  # larger ones have few channels: little is gained, and their rounding grows through all later layers
 MULTIPLICATIONS = 16e6  # with fewer, four programs more to compile cost more than they save
 
 
@@ -66,7 +66,7 @@ def winograd(planner: Any, node: Node) -> None:
     params = {"rows": tiles.rows // 6, "wide": tiles.w // 6, "in_c": c, "in_c4": tiles.c4, "out_c4": products.c4}
     inputs = {"x_": parts, "w_": made}
     pair = paired(planner, multiplied, products, tiles.c4)
-    defines = unrolled(tiles.c4 // 2 if pair else tiles.c4) | pair | ({"WIDE": 1} if tiles.rows > 6 else {})
+    defines = unrolled(1 if pair else tiles.c4) | pair | ({"WIDE": 1} if tiles.rows > 6 else {})
     sums = planner.emit("winograd_multiply.glsl", node, multiplied, products, inputs, params, defines)
     layout = planner.tile(node.out)
     params = {"x_tile": products.param, "tiles": (th, tw), "out_h": h, "out_c4": layout.c4}
