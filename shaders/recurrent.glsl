@@ -1,4 +1,5 @@
-// recurrent.glsl - one step of a recurrent layer for four units of one sample.
+// recurrent.glsl - one step of a recurrent layer for four units of one sample, or of two layers of one kind (the two
+// directions): everything below then holds the second one's rows below the first one's.
 //
 //   s_ the states before: layer 0 is h, layer 1 is c; sample i in row from.y + i, units from column from.x on
 //   x_ (n * steps, gates, u), a layer a gate      the projected input
@@ -12,7 +13,8 @@
 //           LSTM, GRU, SIMPLE           the layer, GRU being the one that resets after the product; the other one takes
 //           RESET, CANDIDATE            two draws a step
 //           ACTIVATION, RECURRENT       bodies of functions of v
-// Params    from, to: places of the states; t, steps: which step of how many; units: texels of u
+// Params    from, to: places of the states; t, steps: which step of how many, of either layer; units: texels of u;
+//           each: samples of a layer; w_rows: rows of a layer's w_
 #include "tensor.glsl"
 #include "scalars.glsl"
 
@@ -28,8 +30,8 @@ uniform sampler2DArray g_;
 #endif
 
 layout(std140) uniform Params {
-  ivec2 from, to;
-  int t, steps, units;
+  ivec2 from, to, t;
+  int steps, units, each, w_rows;
   EXTRA_PARAMS
 };
 
@@ -37,8 +39,8 @@ vec4 activation(vec4 v) { ACTIVATION }
 vec4 recurrent(vec4 v) { RECURRENT }
 
 #define OLD(unit, layer) texelFetch(s_, ivec3(from.x + unit, from.y + i, layer), 0)
-#define INPUT(g) texelFetch(x_, AT(x_fold, j, i * steps + t, g), 0)
-#define W(k, g) texelFetch(w_, AT(w_fold, j, k, g), 0)
+#define INPUT(g) texelFetch(x_, AT(x_fold, j, now, g), 0)
+#define W(k, g) texelFetch(w_, AT(w_fold, j, layer * w_rows + k, g), 0)
 #define ZERO(g) z[g] = vec4(0.0);
 #define MULTIPLY(g) z[g] += mat4(W(4 * k, g), W(4 * k + 1, g), W(4 * k + 2, g), W(4 * k + 3, g)) * v;
 #define PLUS(g) z[g] += INPUT(g);
@@ -50,9 +52,9 @@ vec4 recurrent(vec4 v) { RECURRENT }
 
 void main() {
   ivec2 at = ivec2(gl_FragCoord.xy) - to;
-  int j = at.x, i = at.y;
+  int j = at.x, i = at.y, layer = i / each, now = i * steps + (layer == 0 ? t.x : t.y);
 #ifdef MASK
-  if (texelFetch(m_, AT(m_fold, 0, i * steps + t, 0), 0).x == 0.0) {
+  if (texelFetch(m_, AT(m_fold, 0, now, 0), 0).x == 0.0) {
     out_[0] = OLD(j, 0);
 #ifdef LSTM
     out_[1] = OLD(j, 1);
@@ -83,7 +85,7 @@ void main() {
 #endif
 #ifdef GRU
   vec4 u = recurrent(z[0] + INPUT(0)), r = recurrent(z[1] + INPUT(1));
-  vec4 y = activation(INPUT(2) + r * (z[2] + texelFetch(b_, AT(b_fold, j, 0, 0), 0)));
+  vec4 y = activation(INPUT(2) + r * (z[2] + texelFetch(b_, AT(b_fold, j, layer, 0), 0)));
   out_[0] = KEEP(u * OLD(j, 0) + (1.0 - u) * y);
 #endif
 #ifdef RESET

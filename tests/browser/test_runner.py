@@ -257,3 +257,35 @@ def test_concatenations_are_written_in_place(page, limits):
     assert error(np.array(got, "float32").reshape(want.shape), want) <= TOLERANCE["webgl2"]
     moves = sum(s.source.files[1] == "move.glsl" and s.label.startswith("concat") for s in plan(graph, limits).steps)
     assert bool(moves) == (limits.max_size == 64)
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["", "masked"])
+@pytest.mark.parametrize("op", ["simple_rnn", "lstm", "gru", "gru, reset after"])
+def test_the_two_directions_take_one_draw_a_step(page, op, masked):
+    rng, (n, t, u) = np.random.default_rng(3), (2, 6, 5)
+    gates, states = {"simple_rnn": (1, 1), "lstm": (4, 2), "gru": (3, 1)}[op.split(",")[0]]
+    after = {"reset_after": op.endswith("after")} if gates == 3 else {}
+
+    def given(shape):
+        return Value(shape, constant=Literal(shape, tuple(rng.uniform(-1, 1, int(np.prod(shape))).round(4).tolist())))
+
+    def layer(x, mask, **way):
+        functions = {"activation": ("tanh", 0)} | ({} if gates == 1 else {"recurrent_activation": ("sigmoid", 0)})
+        more = [given((u,))] if after.get("reset_after") else []
+        parts = [ops.matmul(x, given((3, gates * u))), given((u, gates * u)), *(given((n, u)) for _ in range(states))]
+        outs = getattr(ops, op.split(",")[0])(*parts, *more, *mask, **functions, **after, **way)
+        return {f"{k}{way['reverse']}": y for k, y in enumerate(outs)}
+
+    x, m = Value((n, t, 3), name="x"), Value((n, t), name="m")
+    mask = [m] if masked else []
+    outputs = layer(x, mask, reverse=False, zero=masked) | layer(x, mask, reverse=True)
+    graph = Graph({"x": x} | ({"m": m} if masked else {}), outputs)
+    steps = sum(s.source.files[1] == "recurrent.glsl" for s in plan(graph, Limits()).steps)
+    assert steps == t * (2 if op == "gru" else 1)
+    data = {"x": rng.normal(size=x.shape).astype("float32")}
+    if masked:
+        data["m"] = np.array([[1, 1, 0, 1, 1, 0], [1, 0, 0, 1, 1, 1]], "float32")
+    body = START + "const e = open(args[1]); r.run(e, feed(args[2])); return floats(r.read(e));"
+    got = page.js(body, RUNNER, planned(graph, Limits()), {k: v.ravel().tolist() for k, v in data.items()})
+    for name, want in run(graph, data).items():
+        assert error(np.array(got[name], "float32").reshape(want.shape), want) <= TOLERANCE["webgl2"], name

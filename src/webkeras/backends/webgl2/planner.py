@@ -91,9 +91,10 @@ class Planner:
         self.parts = parts(self, graph)
         self.wholes: dict[int, int] = {}
         self.drawn: set[int] = set()  # parts that are
-        self.used = {id(v) for n in graph.nodes() for v in n.inputs} | {id(v) for v in graph.outputs.values()}
+        self.nodes = graph.nodes()
+        self.used = {id(v) for n in self.nodes for v in n.inputs} | {id(v) for v in graph.outputs.values()}
         self.inputs = {name: self._enter(v) for name, v in graph.inputs.items()}
-        for node in graph.nodes():
+        for node in self.nodes:
             if not node.outs[0].is_constant:
                 self.lower(node)
         self.outputs = {name: self.get(v, self.read_layout(v)) for name, v in graph.outputs.items()}

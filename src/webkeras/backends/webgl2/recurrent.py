@@ -17,11 +17,11 @@ from webkeras.graph import Graph, Node, Value, topo
 
 @dataclass
 class Loop:
-    """The steps of one layer: where their states lie. A single step writes one texture; a second would be nobody's."""
+    """The steps of one layer, or of two that go side by side, the second one's samples below the first one's: where
+    their states lie. A single step writes one texture; a second would be nobody's."""
 
     planner: Any
-    node: Node
-    samples: int
+    samples: int  # of all layers together
     steps: int
     units: int
     states: int
@@ -56,34 +56,66 @@ class Loop:
         parts = [ops.reshape(s, shape=(self.samples, 1, self.units)) for s in states]
         return int(self.planner.get(parts[0] if len(parts) == 1 else ops.concat(*parts, axis=1)))
 
-    def give(self, outs: tuple[Value, ...], reverse: bool, mask: int | None) -> None:
-        """The layer's outputs, those that somebody reads: all steps' first state, then the last step's states."""
-        last = self.steps - 1
+    def give(self, node: Node, above: int, mask: int | None) -> None:
+        """A layer's outputs, those that somebody reads: all steps' first state, then the last step's states."""
+        last, outs = self.steps - 1, node.outs
         if id(outs[0]) in self.planner.used:
-            ways = (last, -1) if reverse else (0, 1)
-            self._read(outs[0], self.planner.tile(outs[0]), *ways, 0, mask)
+            ways = (last, -1) if node.attrs.get("reverse") else (0, 1)
+            zeros = mask if node.attrs.get("zero") else None
+            self._read(node, outs[0], self.planner.tile(outs[0]), *ways, 0, above, zeros)
         for layer, out in enumerate(outs[1:]):
             if id(out) in self.planner.used:
-                self._read(out, self.planner.rows(out, self.units), last, 0, layer, None)
+                self._read(node, out, self.planner.rows(out, self.units), last, 0, layer, above, None)
 
-    def _read(self, out: Value, layout: Tile, first: int, sign: int, layer: int, mask: int | None) -> None:
+    def _read(
+        self, node: Node, out: Value, layout: Tile, first: int, sign: int, layer: int, above: int, mask: int | None
+    ) -> None:
         inputs = {"a_": self.both[0], "b_": self.both[-1]} | ({} if mask is None else {"m_": mask})
         params = {"first": first, "sign_": sign, "rows": self.samples, "height": self.height, "layer": layer}
-        params |= {"steps": self.steps, "out_w": layout.w, "out_c4": layout.c4}
+        params |= {"above": above, "steps": self.steps, "out_w": layout.w, "out_c4": layout.c4}
         defines: dict[str, str | int] = {} if mask is None else {"ZERO_MASKED": 1}
-        self.planner.emit("sequence.glsl", self.node, out, layout, inputs, params, defines)
+        self.planner.emit("sequence.glsl", node, out, layout, inputs, params, defines)
+
+
+def twin(planner: Any, node: Node) -> Node | None:
+    """Another layer that can go through its steps beside this one: as large, of the same functions, and independent."""
+
+    def kind(n: Node) -> Any:
+        return n.op, [v.shape for v in n.inputs], {k: v for k, v in n.attrs.items() if k not in ("reverse", "zero")}
+
+    def independent(n: Node, of: Node) -> bool:
+        return not any(m is of for m in topo(n.inputs))
+
+    return next(
+        (
+            n
+            for n in planner.nodes
+            if n.op == node.op and n is not node and id(n) not in planner.lowered and kind(n) == kind(node)
+            if not n.outs[0].is_constant and independent(n, node) and independent(node, n)
+        ),
+        None,
+    )
+
+
+def stacked(values: list[Value]) -> Value:
+    """Values of one shape, rows below rows."""
+    return values[0] if len(values) == 1 else ops.concat(*values, axis=0)
 
 
 def recurrent(planner: Any, node: Node) -> None:
-    """simple_rnn, lstm and gru."""
-    a = {"reverse": False, "zero": False, "reset_after": False, **node.attrs}
+    """simple_rnn, lstm and gru. The two directions of a layer take one draw a step."""
+    other = twin(planner, node)
+    nodes = [node, other] if other else [node]
+    planner.lowered.update(id(n) for n in nodes)
+    a = {"reset_after": False, **node.attrs}
     after = a["reset_after"]
     gates, states = {"simple_rnn": (1, 1), "lstm": (4, 2), "gru": (3, 1)}[node.op]
-    x, w, *rest = node.inputs
-    (n, steps, _), u = x.shape, w.shape[0]
+    (each, steps, _), u = node.inputs[0].shape, node.inputs[1].shape[0]
+    x, w, *rest = (stacked([*values]) for values in zip(*(n.inputs for n in nodes), strict=True))
     mask = rest[states + after] if len(rest) > states + after else None
-    loop = Loop(planner, node, n, steps, u, states)
-    common = {"x_": loop.gates(x, n * steps, gates), "w_": loop.gates(w, u, gates)}
+    n, backwards = each * len(nodes), [bool(layer.attrs.get("reverse")) for layer in nodes]
+    loop = Loop(planner, n, steps, u, states)
+    common = {"x_": loop.gates(x, n * steps, gates), "w_": loop.gates(w, u * len(nodes), gates)}
     if mask is not None:
         common["m_"] = loop.mask(mask)
     bias = {"b_": planner.get(rest[states], planner.rows(rest[states], u))} if after else {}
@@ -94,8 +126,9 @@ def recurrent(planner: Any, node: Node) -> None:
     label = f"{node.op} {node.layer}".strip()
     before, came = loop.start(tuple(rest[:states])), (0, 0)
     for k in range(steps):
-        out, t = loop.both[k % 2], steps - 1 - k if a["reverse"] else k
+        out, t = loop.both[k % 2], [steps - 1 - k if back else k for back in (backwards[0], backwards[-1])]
         params: dict[str, Any] = {"t": t, "steps": steps, "units": loop.units4, "from": came, "to": loop.place(k)}
+        params |= {"each": each, "w_rows": u}
         inputs, here = {"s_": before, **common, **bias}, [(out, i) for i in range(states)]
         kind: dict[str, str | int] = {{"simple_rnn": "SIMPLE", "lstm": "LSTM", "gru": "GRU"}[node.op]: 1}
         if between >= 0:
@@ -107,7 +140,8 @@ def recurrent(planner: Any, node: Node) -> None:
             inputs, kind = {**inputs, "g_": between}, {"CANDIDATE": 1}
         planner.step("recurrent.glsl", here, loop.viewport(k), inputs, params, {**body, **kind, **masked}, label)
         before, came = out, loop.place(k)
-    loop.give(node.outs, a["reverse"], common.get("m_") if a["zero"] else None)
+    for i, layer in enumerate(nodes):
+        loop.give(layer, i * each, common.get("m_"))
 
 
 def _body(e: Expr) -> str:
