@@ -40,10 +40,12 @@ globalThis.WebKeras = (() => {
 
     call(method, args) {
       if (this.dead) return Promise.reject(this.dead);
+      const moved = []; // inputs are copied once and handed over; cloning would copy them twice
+      if (method === "predict") for (const x of Object.values(args[1])) moved.push((x.data = x.data.slice()).buffer);
       return new Promise((resolve, reject) => {
         const call = this.count++;
         this.waiting.set(call, { resolve, reject });
-        this.worker.postMessage({ call, method, args });
+        this.worker.postMessage({ call, method, args }, moved);
       });
     }
   }

@@ -114,11 +114,12 @@ def measure(page: str, limit: float, load: machine.Load) -> tuple[list[dict[str,
 
 
 def pages(backends: list[str], wanted: list[str], engines: list[str], n: int) -> Iterable[str]:
-    """The address of each page to open: all models on the GPU and the CPU, then the start-up."""
+    """The address of each page to open, each in a browser of its own: models on the GPU, where one would find what
+    another one has compiled, then all on the CPU, then the start-up."""
     taking_part = {b: ",".join(e for e in ENGINES[b] if e.split(":")[0] in engines) for b in backends}
-    for backend in ("webgl2", "wasm"):
+    for backend, groups in (("webgl2", wanted), ("wasm", [",".join(wanted)])):
         if taking_part.get(backend):
-            yield f"bench/peers.html?models={','.join(wanted)}&engines={taking_part[backend]}&n={n}"
+            yield from (f"bench/peers.html?models={g}&engines={taking_part[backend]}&n={n}" for g in groups)
     if taking_part.get("startup"):
         yield f"bench/startup.html?model=mnist_cnn&engines={taking_part['startup']}&rounds={min(n, ROUNDS)}"
 

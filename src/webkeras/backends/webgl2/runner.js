@@ -239,7 +239,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
         }
         if (target !== framebuffer) this.framebuffer(exe, (framebuffer = target));
         for (let i = 0; i < times; i++) gl.viewport(x + i * apart, y, width, height), gl.drawArrays(gl.TRIANGLES, 0, 3);
-        if (++drawn % FLUSH === 0) gl.flush();
+        if (drawn++ % FLUSH === 1) gl.flush();
       }
     }
 
