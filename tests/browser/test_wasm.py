@@ -1,6 +1,8 @@
 """The kernels' machine in Chromium: with workers where the page is isolated, without elsewhere, on both modules."""
 
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
 from threading import Thread
@@ -8,6 +10,7 @@ from threading import Thread
 import numpy as np
 import pytest
 
+from tests import every_kernel
 from tests.browser.pages import Page
 from tests.golden.models import rebuild
 from tools.common import ROOT, WEB
@@ -85,6 +88,68 @@ def test_threads_agree(machine_page, mnist, threads, relaxed):
     assert found["left"] == 0
     assert len(found["times"]) == 6  # two convolutions, a pool, two products, a softmax
     assert all(ms >= 0 for ms in found["times"])
+
+
+@pytest.fixture(scope="module")
+def every():
+    """The folder of the model with every kernel: its plan and its inputs."""
+    folder = FOLDER / "every_kernel"
+    folder.mkdir(parents=True, exist_ok=True)
+    planned, feeds = plan(every_kernel.graph()), every_kernel.feeds()
+    text, buffers = module.program(planned)
+    assert not buffers  # constants are words of the plan
+    (folder / "plan.json").write_text(text)
+    (folder / "x.f32").write_bytes(b"".join(feeds[name].tobytes() for name in planned.inputs))
+    return folder
+
+
+LOADED = """
+await import("/machine.js");
+const at = "/test-models/mnist_cnn/", bytes = async (f) => new Uint8Array(await (await fetch(f)).arrayBuffer());
+const modules = [await bytes(at + "kernels_relaxed.wasm"), await bytes(at + "kernels.wasm")];
+const plan = await (await fetch("/test-models/every_kernel/plan.json")).json();
+const x = new Float32Array((await bytes("/test-models/every_kernel/x.f32")).buffer), feeds = {};
+let from = 0;
+for (const [name, [, size]] of Object.entries(plan.inputs)) feeds[name] = x.subarray(from, (from += size));
+const spin = URL.createObjectURL(new Blob(["for (;;);"])), busy = [0, 1, 2].map(() => new Worker(spin));
+let one = null;
+const found = [];
+for (const threads of [1, 2, 4]) {
+  const machine = webkerasWasm.create(webkerasWasm.open(...modules, threads), { ...plan, threads }, [], "/machine.js");
+  await machine.staffed;
+  let other = 0;
+  for (let i = 0; i < args[0]; i++) {
+    const y = Object.values(machine.run(feeds)).flatMap((v) => [...new Int32Array(v.buffer)]);
+    one ??= y;
+    other += y.some((v, j) => v !== one[j]);
+  }
+  found.push([machine.threads, other]);
+  machine.free();
+}
+busy.forEach((w) => w.terminate());
+return found;
+"""
+
+
+def test_threads_on_a_busy_machine_give_the_bytes_of_one(machine_page, mnist, every):
+    page, isolated = machine_page
+    page.open("pyodide/pyodide-lock.json")
+    found = page.js(LOADED, 40)
+    assert found == ([[1, 0], [2, 0], [4, 0]] if isolated else [[1, 0], [1, 0], [1, 0]])
+
+
+def test_threads_give_the_bytes_of_one_in_code_of_the_baseline_compiler(every, tmp_path):
+    """In Node, whose V8 of 2023 lost the locals of a function that waits."""
+    command = ["node", "--liftoff-only", ROOT / "tests/host/wasm/node.mjs", every / "plan.json"]
+    found = []
+    for threads in ("1", "2", "4"):
+        environment = {**os.environ, "THREADS": threads, "RUNS": "40"}
+        with (every / "x.f32").open("rb") as x, (tmp_path / threads).open("wb") as y:
+            subprocess.run(command, stdin=x, stdout=y, env=environment, check=True, timeout=120)
+        whole = (tmp_path / threads).read_bytes()
+        found.append({whole[i : i + len(whole) // 40] for i in range(0, len(whole), len(whole) // 40)})
+    assert [len(f) for f in found] == [1, 1, 1]
+    assert found[0] == found[1] == found[2]
 
 
 def test_a_model_too_large_is_refused(machine_page):

@@ -42,8 +42,11 @@ static void scan(Run *r, const Scan *s) {
 /* Never inlined: V8's baseline compiler (11.3, Chromium 113 and Node 20) loses locals of a function that waits: a worker that had slept
    took itself for the only thread and went on without being counted. Here nothing is left to lose. */
 __attribute__((noinline)) static void sleep_while(int32_t *p, int32_t value, int64_t ns) { __builtin_wasm_memory_atomic_wait32(p, value, ns); }
+INLINE void wake(int32_t *p, int32_t most) { __builtin_wasm_memory_atomic_notify(p, (unsigned)most); }
 #else
-INLINE void sleep_while(int32_t *p, int32_t value, int64_t ns) { (void)p, (void)value, (void)ns; }
+#include <sched.h>
+INLINE void sleep_while(int32_t *p, int32_t value, int64_t ns) { (void)p, (void)value, (void)ns, sched_yield(); }
+INLINE void wake(int32_t *p, int32_t most) { (void)p, (void)most; }
 #endif
 
 /* Turns of waiting before a worker sleeps, some 100 us. Thread 0 may be a page's own, which must not sleep. */
@@ -69,7 +72,6 @@ EXPORT("run") void run(const int32_t *program, float *base, float *scratch, int 
   }
 }
 
-#ifdef __wasm__
 /* Wake the workers for a program of `count` instructions and do this thread's part of it. */
 EXPORT("run_all") void run_all(const int32_t *program, int count, float *base, float *scratch, int threads, Shared *shared) {
   if (__atomic_load_n(&shared->call, __ATOMIC_SEQ_CST))
@@ -78,7 +80,7 @@ EXPORT("run_all") void run_all(const int32_t *program, int count, float *base, f
   __atomic_store_n(&shared->left, 0, __ATOMIC_SEQ_CST);
   for (int i = 0; i < count; i++) shared->tasks[i] = (Tasks){0, 0};
   __atomic_fetch_add(&shared->call, 1, __ATOMIC_SEQ_CST);
-  __builtin_wasm_memory_atomic_notify(&shared->call, (unsigned)threads);
+  wake(&shared->call, threads);
   run(program, base, scratch, 0, threads, shared);
 }
 
@@ -91,4 +93,3 @@ EXPORT("serve") void serve(const int32_t *program, float *base, float *scratch, 
     __atomic_fetch_add(&shared->left, 1, __ATOMIC_SEQ_CST);
   }
 }
-#endif
