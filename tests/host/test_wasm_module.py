@@ -8,6 +8,7 @@ import pytest
 
 from webkeras import ops
 from webkeras.backends.wasm import module
+from webkeras.backends.wasm.plan import layout, plan
 from webkeras.errors import BackendError, NoBackend
 from webkeras.graph import Graph, Value
 
@@ -55,3 +56,20 @@ def test_memory_that_is_not_to_be_had_is_one_sentence(browser):
     said = r"the model needs 4 MiB of memory, and the browser says: WebAssembly.Memory\(\): could not allocate memory"
     with pytest.raises(BackendError, match=f"^wasm: {said}$"):
         module.Wasm().prepare(Graph({"x": x}, {"y": ops.tanh(x)}))
+
+
+@pytest.mark.parametrize(("n", "threads", "short"), [(4, 1, True), (256, 4, True), (1024, 4, False)])
+def test_as_many_threads_as_the_work_is_worth(n, threads, short):
+    """A product of 64 multiplications is not worth any, one of 16 million may be, one of a billion is."""
+    x = Value((n, n), name="x")
+    made = json.loads(module.program(plan(Graph({"x": x}, {"y": ops.matmul(x, x)})))[0])
+    assert (made["threads"], made["short"]) == (threads, short)
+
+
+def test_what_is_too_short_to_share_one_thread_does():
+    x, y = Value((300, 300), name="x"), Value((3, 3), name="y")
+    both = layout(Graph({"x": x, "y": y}, {"a": ops.tanh(x), "b": ops.tanh(y)})).always
+    assert [i.shared() for i in both] == [True, False]
+    t = Value((1, 100, 64), name="t")
+    scan = layout(Graph({"t": t}, {"y": ops.scan(lambda s, v: (s, [ops.tanh(v[0])]), [], [t])[1][0]})).always
+    assert [i.shared() for i in scan if i.op == "SCAN"] == [False]

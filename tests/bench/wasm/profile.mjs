@@ -15,7 +15,7 @@ export function profile(machine, ops, rounds) {
       least[i] = Math.min(least[i], (performance.now() - t) / repeat);
     });
   parts.forEach((p, i) => {
-    const name = ops[p[0]], us = least[i] * 1000;
+    const name = ops[p[0] & 255], us = least[i] * 1000;
     let what = "", flops = 0;
     if (["conv", "winograd", "depthwise"].includes(name)) {
       const [, , , , , n, c, f, groups, , h, w, , oh, ow, , kh, kw, , sh] = p;

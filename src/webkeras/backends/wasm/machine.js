@@ -2,12 +2,14 @@
 // It knows no layer and no shape. A plan (plain data, made in Python by backends/wasm/module.py):
 //   floats, scratch, instructions   sizes: tensors, a thread's own memory, counters that threads share
 //   threads    how many are worth it at most
+//   short      whether one alone may be quicker: the machine measures it now and then
 //   once       [["load", address, buffer, offset, count, type, min, scale] | ["words", address, [..]] | ["run", [words]], ...]
 //   program    [words]
 //   inputs, outputs   {name: [address, size]}      addresses and sizes in floats
 // The same file is the workers' script.
 globalThis.webkerasWasm = (() => {
   const PAGE = 65536, STACK = 65536, LINE = 64, WORKER = "webkeras-wasm";
+  const EVERY = 64, TRIALS = 6; // of so many predictions of a short plan the first are timed, by turns alone and together
   const ARRAYS = { float32: Float32Array, float16: Uint16Array, uint16: Uint16Array, uint8: Uint8Array };
   const up = (n, to) => Math.ceil(n / to) * to;
 
@@ -41,7 +43,8 @@ globalThis.webkerasWasm = (() => {
     constructor({ module, shared, threads }, plan, buffers, worker) {
       this.plan = plan;
       threads = Math.min(threads, plan.threads);
-      this.threads = 1;
+      this.threads = this.best = 1;
+      this.turn = 0;
       const longest = Math.max(plan.program.length, ...plan.once.map((s) => (s[0] === "run" ? s[1].length : 0)));
       let top = 2 * PAGE; // the module's own data and stack lie below
       const take = (bytes) => { const at = top; top = up(top + bytes, LINE); return at; };
@@ -102,15 +105,25 @@ globalThis.webkerasWasm = (() => {
     }
 
     run(feeds) {
-      const { outputs, instructions } = this.plan, from = this.base / 4, results = {};
+      const { outputs } = this.plan, from = this.base / 4, results = {};
       this.feed(feeds);
-      if (this.threads === 1) this.kernels.run(this.program, this.base, this.scratch[0], 0, 1, this.shared);
-      else this.kernels.run_all(this.program, instructions, this.base, this.scratch[0], this.threads, this.shared);
+      this.go();
       for (const name in outputs) {
         const [address, size] = outputs[name];
         results[name] = new Float32Array(this.floats.subarray(from + address, from + address + size)); // a copy, never shared
       }
       return results;
+    }
+
+    go() {
+      const { plan, threads } = this, trial = plan.short && threads > 1 ? this.turn++ % EVERY : EVERY, together = trial % 2;
+      const hands = trial < TRIALS ? [1, threads][together] : plan.short ? this.best : threads, began = performance.now();
+      if (hands === 1) this.kernels.run(this.program, this.base, this.scratch[0], 0, 1, this.shared);
+      else this.kernels.run_all(this.program, plan.instructions, this.base, this.scratch[0], hands, this.shared);
+      if (trial >= TRIALS) return;
+      if (trial === 0) this.least = [Infinity, Infinity];
+      this.least[together] = Math.min(this.least[together], performance.now() - began);
+      if (trial === TRIALS - 1) this.best = this.least[1] < 0.9 * this.least[0] ? threads : 1;
     }
 
     // Milliseconds of every instruction, by one thread: each is run as a program of its own.

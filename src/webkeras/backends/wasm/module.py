@@ -14,7 +14,7 @@ from webkeras.errors import BackendError, NoBackend
 from webkeras.graph import Graph, Literal
 
 MOST_THREADS = 4
-WORTH_A_TEAM = 40_000_000  # multiplications: below, threads lose more by waiting than they win (tests/bench/wasm)
+WORTH_A_TEAM, SHORT = 100e3, 2e6  # nanoseconds shared: below, waking workers takes longer; below, it is measured
 
 _files: dict[str, bytes] = {}
 _opened: Any = None
@@ -99,7 +99,8 @@ def program(planned: Plan) -> tuple[str, list[Any]]:
         "floats": planned.floats,
         "scratch": planned.scratch,
         "instructions": planned.instructions,
-        "threads": MOST_THREADS if planned.work >= WORTH_A_TEAM else 1,
+        "threads": MOST_THREADS if planned.shared >= WORTH_A_TEAM else 1,
+        "short": planned.shared < SHORT,
         "once": once,
         "program": planned.program.tolist(),
         "inputs": {k: [r.address, r.size] for k, r in planned.inputs.items()},

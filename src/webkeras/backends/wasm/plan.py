@@ -53,7 +53,7 @@ class Plan:
     inputs: dict[str, Region]
     outputs: dict[str, Region]
     instructions: int  # of the longer program: counters that threads share
-    work: int  # multiplications of contractions
+    shared: float  # nanoseconds that steps which threads share take one of them, roughly
     steps: list[tuple[str, str]]  # (layer, op) of every instruction of the program
     text: str
 
@@ -108,7 +108,7 @@ def plan(graph: Graph, half: bool = False) -> Plan:
         {k: Region(at.at(s), s.size) for k, s in at.inputs.items()},
         {k: Region(at.at(s), s.size) for k, s in at.outputs.items()},
         max(len(at.once), len(at.always)),
-        sum(i.work() for i in at.always),
+        sum(i.cost() for i in at.always if i.shared()),
         [(i.layer, i.op.lower()) for i in at.always],
         str(at),
     )

@@ -15,6 +15,8 @@ OPS = """
     """.split()
 
 END = [0, 2]
+ALONE = 256  # added to an op that is not worth sharing between threads
+WORTH_SHARING = 4000  # nanoseconds: to meet at the end of a step costs two threads about one microsecond
 
 EPILOGUE = "bias residual low:f high:f map"
 WINDOW = f"src weights dst n c f groups in*3 out*3 kernel*3 stride*3 dilation*3 before*3 fn half {EPILOGUE}"
@@ -99,7 +101,7 @@ class Instruction:
 
     def words(self, address: Callable[[Store], int]) -> list[int]:
         """The instruction as the kernels read it."""
-        out: list[Word] = [OPS.index(self.op), 0]
+        out: list[Word] = [OPS.index(self.op) + ALONE * (not self.shared()), 0]
         for spec in FIELDS[self.op]:
             name, _, count = spec.partition("*")
             name, _, kind = name.partition(":")
@@ -122,6 +124,21 @@ class Instruction:
         if self.op in ("CONV", "DEPTHWISE", "WINOGRAD"):
             return int(f["n"] * math.prod(f["out"]) * math.prod(f["kernel"]) * f["f"] * f["c"] // f["groups"])
         return 0
+
+    def shared(self) -> bool:
+        """Do threads share it?"""
+        return self.op != "SCAN" and self.cost() >= WORTH_SHARING
+
+    def cost(self) -> float:
+        """Nanoseconds that one thread takes, roughly: how many threads are worth it hangs on this, and nothing else."""
+        elements = float(sum(s.size for s in (self.reads if self.op == "REDUCE" else self.writes)))
+        if self.op == "SCAN":
+            return sum(i.cost() for i in self.body) * float(self.fields["steps"])
+        if self.op == "POOL":
+            return elements * float(math.prod(self.fields["kernel"])) / 2
+        per = {"GEMM": 16, "CONV": 16, "DEPTHWISE": 8, "WINOGRAD": 60}.get(self.op)
+        own = self.work() / per if per else elements * float(self.fields.get("code", 1))
+        return own + (self.map.cost() if self.map else 0.0)
 
     def _map_at(self) -> int:
         return 0 if self.map is None else 2 + sum(int(s.partition("*")[2] or 1) for s in FIELDS[self.op])

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 enum { END, CONV, DEPTHWISE, WINOGRAD, WINOGRAD_IN, WINOGRAD_OUT, GEMM, PACK, WINOGRAD_PACK, POOL, MAP, REDUCE, SOFTMAX, COPY, TAKE, SCAN, OPS };
+enum { ALONE = 256 };  /* added to an op that is not worth sharing between threads */
 
 enum { R_SUM, R_MAX, R_MIN, R_PROD };  /* Reduce.fn */
 enum { P_MAX, P_MEAN };                /* Pool.fn */
