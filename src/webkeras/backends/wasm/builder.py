@@ -6,17 +6,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from webkeras.backends.wasm.program import Instruction, Operand, Part, Store
+from webkeras.backends.wasm.expression import lower_map
+from webkeras.backends.wasm.program import BYTES, FLOATS, HALVES, Instruction, Operand, Part, Store
 from webkeras.errors import BackendError
+from webkeras.expr import Expr, slots
 from webkeras.graph import Node, Value
 from webkeras.shapes import Shape, size
+from webkeras.weights import Tensor
+
+UNSCALED = {"factor": -1, "factor_step": 0, "scale": 1.0, "min": 0.0}  # what only bytes have
 
 
 class Builder:
     """Collects instructions: what depends on constants only runs once, before the first prediction."""
 
     def __init__(self, table: Mapping[str, Callable[[Builder, Node], None]], half: bool = False) -> None:
-        """`table` says how a node of an op is lowered; with `half`, constant factors of products stay 16-bit floats."""
+        """`table` says how a node of an op is lowered; with `half`, factors of products stay bytes or 16-bit floats."""
         self.half = half
         self.table = table
         self.once: list[Instruction] = []
@@ -115,33 +120,78 @@ class Builder:
             )
         )
 
-    def packed(self, w: Value, op: str, **layout: Any) -> Store:
-        """w packed for a product, once where w is constant (however often it is used)."""
+    def packed(self, w: Value, op: str, **layout: Any) -> tuple[Store, int]:
+        """w packed for a product, once where w is constant (however often it is used), and the format it is kept in."""
         w, where = self.source(w)
+        format = FLOATS if op == "WINOGRAD_PACK" else self._format(w)
         key = (id(w), op, *sorted(layout.items()))
         if key not in self._packed:
-            half = int(op == "PACK" and self.halved(w))
-            step = layout["taps"] * layout["c"] * panels(layout["f"])
-            layout = {
-                "count": 1,
-                "src_step": 0,
-                "dst_step": layout["c"] * panels(layout["f"]) if op == "WINOGRAD_PACK" else step,
-                "half": half,
-                **layout,
-            }
-            out = Store(36 * layout["dst_step"] if op == "WINOGRAD_PACK" else layout["count"] * step >> half)
+            fields = {"count": 1, "src_step": 0, **UNSCALED, "format": format, **layout}
+            step = panels(fields["taps"] * fields["c"], fields["f"], format)
+            fields["dst_step"] = panels(fields["c"], fields["f"], format) if op == "WINOGRAD_PACK" else step
+            out = Store(36 * fields["dst_step"] if op == "WINOGRAD_PACK" else fields["count"] * step)
             with self.into(self.once if w.is_constant else where):
-                self.emit(op, [self.store(w)], out, src=self.store(w), dst=out, **layout)
+                src, extra = self.store(w), []
+                if format == BYTES:
+                    c, factor = self._bytes(w)
+                    src = Store(-(-c.size // 4), c.constant, c.name, raw=True)
+                    assert isinstance(c.constant, Tensor)
+                    fields |= {"scale": c.constant.scale, "min": c.constant.min}
+                    if factor is not None:
+                        fields["factor"], extra = factor, [factor]
+                self.emit(op, [src, *extra], out, src=src, dst=out, **fields)
             self._packed[key] = out
-        return self._packed[key]
+        return self._packed[key], format
 
-    def halved(self, w: Value) -> bool:
-        """Is w, a factor of products, kept as 16-bit floats?"""
+    def compressed(self, w: Value) -> bool:
+        """Is w, a factor of products, kept in fewer than 32 bits?"""
         return self.half and self.source(w)[0].is_constant
 
+    def _format(self, w: Value) -> int:
+        return FLOATS if not self.compressed(w) else BYTES if quantised(w) else HALVES
 
-def panels(f: int) -> int:
-    return -(-f // 8) * 8
+    def _bytes(self, w: Value) -> tuple[Value, Store | None]:
+        """The constant that `quantised` found, and where what it is multiplied by lies, a number a column."""
+        found = quantised(w)
+        assert found is not None
+        c, rest = found
+        if rest is None:
+            return c, None
+        assert w.node is not None
+        n = max(w.node.inputs[i].size for i in slots(rest))
+        at = Store(n)
+        factors = {i: w.node.inputs[i] for i in slots(rest)}
+        inputs = {i: (self.store(v), [0] * 5 + [int(v.size > 1)], v.size) for i, v in factors.items()}
+        self.emit_map(lower_map(rest, dict(inputs), at, [1] * 5 + [n], self._layer))
+        return c, at
+
+
+def quantised(w: Value) -> tuple[Value, Expr | None] | None:
+    """(a constant that the file holds as bytes, an expression of w's node or None), where w is their product.
+
+    The expression has a number for every column of w: what batch normalisation multiplies a kernel by.
+    """
+
+    def stored(v: Value) -> bool:
+        return isinstance(v.constant, Tensor) and v.constant.type == "uint8"
+
+    if stored(w):
+        return w, None
+    e = w.node.attrs["expr"] if w.node and w.node.op == "map" else None
+    if isinstance(e, tuple) and e[0] == "mul" and w.node:
+        for slot, rest in ((e[1], e[2]), (e[2], e[1])):
+            columns = [w.node.inputs[i] for i in slots(rest)]
+            if not isinstance(slot, int) or not stored(w.node.inputs[slot]) or w.node.inputs[slot].shape != w.shape:
+                continue
+            numbers = all(v.size == 1 or v.shape[-1] == v.size == w.shape[-1] for v in columns)
+            if numbers and max((v.size for v in columns), default=0) == w.shape[-1]:
+                return w.node.inputs[slot], rest
+    return None
+
+
+def panels(k: int, f: int, format: int = FLOATS) -> int:
+    """Floats that k rows by f columns take, packed: every eight columns with a head of 16 where they are no floats."""
+    return -(-f // 8) * ((16 if format else 0) + k * 8 // (1, 2, 4)[format])
 
 
 def row_major(shape: Shape) -> list[int]:

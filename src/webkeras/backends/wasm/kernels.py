@@ -22,18 +22,17 @@ def matmul(b: Builder, node: Node) -> None:
     lead = broadcast(x.shape[:-2], w.shape[:-2])
     if w.size == k * n:
         m, lead = size(lead) * m, ()
-    packed = b.packed(
+    packed, format = b.packed(
         w, "PACK", count=w.size // (k * n), src_step=k * n, taps=1, c=k, f=n, tap_step=0, c_step=n, f_step=1
     )
-    batch, (a_step, b_step) = collapse(
-        lead, [strides_of(x.shape[:-2], len(lead), m * k), strides_of(w.shape[:-2], len(lead), k * panels(n))], 4, node
-    )
+    steps = [strides_of(x.shape[:-2], len(lead), m * k), strides_of(w.shape[:-2], len(lead), panels(k, n, format))]
+    batch, (a_step, b_step) = collapse(lead, steps, 4, node)
     src, dst = b.store(x), b.store(node.out)
     b.emit(
         "GEMM",
         [src, packed, *extra],
         dst,
-        scratch=windows.PANEL if b.halved(w) else 0,
+        scratch=windows.PANEL if format else 0,
         map=chain,
         a=src,
         b=packed,
@@ -41,7 +40,7 @@ def matmul(b: Builder, node: Node) -> None:
         m=m,
         n=n,
         k=k,
-        half=int(b.halved(w)),
+        format=format,
         batch=batch,
         a_step=a_step,
         b_step=b_step,

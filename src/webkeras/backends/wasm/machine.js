@@ -10,7 +10,7 @@
 globalThis.webkerasWasm = (() => {
   const PAGE = 65536, STACK = 65536, LINE = 64, WORKER = "webkeras-wasm";
   const EVERY = 64, TRIALS = 6; // of so many predictions of a short plan the first are timed, by turns alone and together
-  const ARRAYS = { float32: Float32Array, float16: Uint16Array, uint16: Uint16Array, uint8: Uint8Array };
+  const ARRAYS = { float32: Float32Array, float16: Uint16Array, uint16: Uint16Array, uint8: Uint8Array, bytes: Uint8Array };
   const up = (n, to) => Math.ceil(n / to) * to;
 
   // The memory's import says "shared" in one byte; without isolation there is no shared memory, and the byte changes.
@@ -76,7 +76,8 @@ globalThis.webkerasWasm = (() => {
         if (ArrayBuffer.isView(source)) [source, begin] = [source.buffer, offset + source.byteOffset];
         if (begin % Array.BYTES_PER_ELEMENT) [source, begin] = [source.slice(begin, begin + count * Array.BYTES_PER_ELEMENT), 0];
         const values = new Array(source, begin, count);
-        if (type === "float32") this.floats.set(values, at);
+        if (type === "bytes") new Uint8Array(this.memory.buffer).set(values, 4 * at); // as they are
+        else if (type === "float32") this.floats.set(values, at);
         else if (type === "float16") for (let i = 0; i < count; i++) this.floats[at + i] = half(values[i]);
         else for (let i = 0; i < count; i++) this.floats[at + i] = Math.fround(Math.fround(values[i] * scale) + min);
       }

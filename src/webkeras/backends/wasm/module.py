@@ -11,6 +11,7 @@ from typing import Any
 from webkeras.backends import crossing
 from webkeras.backends.wasm.plan import Load, Plan, plan
 from webkeras.errors import BackendError, NoBackend
+from webkeras.format import BYTES
 from webkeras.graph import Graph, Literal
 
 MOST_THREADS = 4
@@ -93,8 +94,9 @@ def program(planned: Plan) -> tuple[str, list[Any]]:
             continue
         if c.buffer not in buffers:
             buffers.append(c.buffer)
-        count = c.nbytes // {"float32": 4, "float16": 2, "uint16": 2, "uint8": 1}[c.type]
-        once.append(["load", s.address, buffers.index(c.buffer), c.offset, count, c.type, c.min, c.scale])
+        count, low, scale = c.nbytes // BYTES[c.type], c.min, c.scale
+        kind = "bytes" if s.raw else c.type
+        once.append(["load", s.address, buffers.index(c.buffer), c.offset, count, kind, low, scale])
     whole = {
         "floats": planned.floats,
         "scratch": planned.scratch,
@@ -169,7 +171,7 @@ class Wasm:
     """The CPU through WebAssembly."""
 
     def __init__(self, half: bool = False) -> None:
-        """With `half`, weights of products stay 16-bit floats in memory and are widened panel by panel."""
+        """With `half`, weights of products stay bytes or 16-bit floats in memory and are widened panel by panel."""
         kernels()
         self.name, self.half = "wasm-half" if half else "wasm", half
 

@@ -21,10 +21,11 @@ ALIGN = 16  # floats, a cache line
 
 @dataclass(frozen=True)
 class Load:
-    """Put a constant's elements at an address."""
+    """Put a constant's elements at an address, or its bytes as they are."""
 
     constant: Constant
     address: int
+    raw: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Layout:
 
 
 def plan(graph: Graph, half: bool = False) -> Plan:
-    """Rewrite the graph, lower it, and give everything a place; with `half`, weights of products stay 16-bit floats.
+    """Rewrite the graph, lower it, and give everything a place; with `half`, weights of products stay small.
 
     Raises BackendError where a node has no kernel or the memory does not suffice.
     """
@@ -123,6 +124,7 @@ def layout(graph: Graph, gap: int = 0, half: bool = False) -> Layout:
     inputs = {k: b.store(v) for k, v in graph.inputs.items()}
     outputs = {k: b.store(v) for k, v in graph.outputs.items()}
     reads = [s for i in b.always for s in i.reads] + [s.root() for s in outputs.values()]
+    b.once = _needed(b.once, reads)
     made = {id(s) for i in b.always for s in i.writes} | {id(s) for s in inputs.values()}
     addresses: dict[int, int] = {}
     top = 0
@@ -132,6 +134,16 @@ def layout(graph: Graph, gap: int = 0, half: bool = False) -> Layout:
     once = _place(b.once, [], [], addresses, top, gap)
     always = _place(b.always, inputs.values(), [s.root() for s in outputs.values()], addresses, top, gap)
     return Layout(b.once, b.always, inputs, outputs, addresses, top, max(once, always))
+
+
+def _needed(program: list[Instruction], reads: Iterable[Store]) -> list[Instruction]:
+    """Of the program what makes what is read: kernels that are packed from the file's bytes are not widened as well."""
+    wanted, kept = {id(s) for s in reads}, []
+    for i in reversed(program):
+        if any(id(s) in wanted for s in i.writes):
+            kept.append(i)
+            wanted.update(id(s) for s in i.reads)
+    return kept[::-1]
 
 
 def _room(s: Store, gap: int) -> int:
@@ -192,9 +204,9 @@ def _once(at: Layout) -> list[Load | Run]:
         if loads and words:
             steps.append(Run(array("i", words + END)))
             words = []
-        steps.extend(Load(s.constant, at.at(s)) for s in loads if s.constant is not None)
+        steps.extend(Load(s.constant, at.at(s), s.raw) for s in loads if s.constant is not None)
         words += instruction.words(at.at)
     if words:
         steps.append(Run(array("i", words + END)))
-    steps.extend(Load(s.constant, at.at(s)) for s in waiting.values() if s.constant is not None)
+    steps.extend(Load(s.constant, at.at(s), s.raw) for s in waiting.values() if s.constant is not None)
     return steps

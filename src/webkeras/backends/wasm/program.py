@@ -15,12 +15,13 @@ OPS = """
     """.split()
 
 END = [0, 2]
+FLOATS, HALVES, BYTES = range(3)  # how packed weights are kept
 ALONE = 256  # added to an op that is not worth sharing between threads
 WORTH_SHARING = 4000  # nanoseconds: to meet at the end of a step costs two threads about one microsecond
 
 EPILOGUE = "bias residual low:f high:f map"
-WINDOW = f"src weights dst n c f groups in*3 out*3 kernel*3 stride*3 dilation*3 before*3 fn half {EPILOGUE}"
-PACK = "src dst count src_step dst_step taps c f tap_step c_step f_step half"
+WINDOW = f"src weights dst n c f groups in*3 out*3 kernel*3 stride*3 dilation*3 before*3 fn format {EPILOGUE}"
+PACK = "src dst count src_step dst_step taps c f tap_step c_step f_step format factor factor_step scale:f min:f"
 REDUCE = "src dst outer r inner fn"
 
 # name, * and a count for several words, :f for a float; csrc/program.h holds the same in C.
@@ -33,7 +34,7 @@ FIELDS: dict[str, list[str]] = {
         "WINOGRAD_IN": WINDOW,
         "WINOGRAD_OUT": WINDOW,
         "POOL": WINDOW,
-        "GEMM": f"a b dst m n k half batch*4 a_step*4 b_step*4 {EPILOGUE}",
+        "GEMM": f"a b dst m n k format batch*4 a_step*4 b_step*4 {EPILOGUE}",
         "PACK": PACK,
         "WINOGRAD_PACK": PACK,
         "MAP": "dst size inputs literals code registers dims*6",
@@ -53,6 +54,7 @@ class Store:
     size: int
     constant: Constant | None = None
     name: str = ""
+    raw: bool = False  # the constant's bytes as they are in the file, not its numbers
     inside: Part | None = None  # a view: it lies in another store
 
     def root(self) -> Store:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from webkeras.backends.wasm.builder import Builder, copy, panels, row_major
+from webkeras.backends.wasm.builder import UNSCALED, Builder, copy, panels, row_major
 from webkeras.backends.wasm.expression import epilogue
-from webkeras.backends.wasm.program import Instruction, Part, Store
+from webkeras.backends.wasm.program import FLOATS, HALVES, Instruction, Part, Store
 from webkeras.graph import Node, Value
 from webkeras.shapes import Shape, size
 
@@ -18,6 +18,7 @@ WINOGRAD_LARGE, WINOGRAD_TILES = (
     128 * 128,
     64,
 )  # weights from which, tiles up to which products and transforms are apart
+WINOGRAD_SMALL = 64 * 1024  # transformed weights, in floats, up to which they are not worth keeping small
 WINOGRAD_SCRATCH = 192 * 1024  # floats: tiles and products of a block stay near the L2 cache
 
 
@@ -40,7 +41,7 @@ def _window(node: Node, kernel: Shape, before: Sequence[int]) -> dict[str, Any]:
         "dilation": _three(attrs.get("dilation") or (1,) * len(kernel), 1),
         "before": _three(before, 0),
         "fn": 0,
-        "half": 0,
+        "format": FLOATS,
     }
 
 
@@ -65,9 +66,9 @@ def conv(b: Builder, node: Node) -> None:
         return
     cg, fg = c // groups, f // groups
     layout = {"taps": taps, "c": cg, "tap_step": cg * f, "c_step": f, "f_step": 1}
-    block = 0 if b.halved(w) else _winograd_block(fields, b.source(w)[0])  # which has four times the weights
-    if block:
-        packed = b.packed(w, "WINOGRAD_PACK", f=f, **layout)
+    block = _winograd_block(fields, b.source(w)[0])
+    if block and not (b.compressed(w) and 36 * c * f > WINOGRAD_SMALL):  # transformed weights are four times the floats
+        packed, _ = b.packed(w, "WINOGRAD_PACK", f=f, **layout)
         tiles = _tiles(fields)
         if c * f >= WINOGRAD_LARGE and tiles <= WINOGRAD_TILES:
             _winograd_apart(b, fields, src, packed, dst, tiles, end, chain, extra)
@@ -86,8 +87,7 @@ def conv(b: Builder, node: Node) -> None:
             **end,
         )
         return
-    packed = b.packed(w, "PACK", count=groups, src_step=fg, f=fg, **layout)
-    fields["half"] = int(b.halved(w))
+    packed, fields["format"] = b.packed(w, "PACK", count=groups, src_step=fg, factor_step=fg, f=fg, **layout)
     b.emit(
         "CONV",
         [src, packed, *extra],
@@ -133,7 +133,7 @@ def _winograd_apart(
         m=tiles,
         n=f,
         k=c,
-        half=0,
+        format=FLOATS,
         batch=batch,
         a_step=a_step,
         b_step=b_step,
@@ -173,8 +173,9 @@ def conv_transpose(b: Builder, node: Node) -> None:
     if strided and b.source(w)[0].is_constant and chain is None and end["residual"] == -1:
         _phases(b, node, fields, end, extra)
         return
-    packed = b.packed(w, "PACK", taps=size(w.shape[:-2]), c=c, f=f, tap_step=f * c, c_step=1, f_step=c)
-    fields["half"] = int(b.halved(w))
+    packed, fields["format"] = b.packed(
+        w, "PACK", taps=size(w.shape[:-2]), c=c, f=f, tap_step=f * c, c_step=1, f_step=c
+    )
     src, dst = b.store(x), b.store(node.out)
     b.emit(
         "CONV",
@@ -211,7 +212,7 @@ def _phases(b: Builder, node: Node, fields: dict[str, Any], end: dict[str, Any],
         packed = _phase_kernel(b, node, first, taps, stride, tap_steps, c, f)
         part = Store(fields["n"] * size(out) * f)
         own = {**fields, "fn": 0, "out": out, "kernel": taps, "stride": [1, 1, 1], "before": before}
-        own |= {"half": int(b.half), "src": src, "weights": packed, "dst": part}
+        own |= {"format": HALVES if b.half else FLOATS, "src": src, "weights": packed, "dst": part}
         b.emit("CONV", [src, packed, *extra], part, scratch=ROWS * DEPTH + PANEL, **own, **end)
         steps = [to[0], *(t * s for t, s in zip(to[1:4], stride, strict=True)), 1]
         at = sum(k * t for k, t in zip(r, to[1:4], strict=True))
@@ -225,7 +226,8 @@ def _phase_kernel(
     """Of a constant transposed kernel (taps, f, c) every stride-th tap from `first` on, backwards, packed."""
     w, _ = b.source(node.inputs[1])
     last = [t + s * (n - 1) for t, s, n in zip(first, stride, taps, strict=True)]
-    chosen, out = Store(size(taps) * f * c), Store(size(taps) * c * panels(f) >> int(b.half))
+    format = HALVES if b.half else FLOATS
+    chosen, out = Store(size(taps) * f * c), Store(panels(size(taps) * c, f, format))
     steps = [-s * k for s, k in zip(stride, tap_steps, strict=True)]
     begin = sum(t * k for t, k in zip(last, tap_steps, strict=True))
     layout: dict[str, Any] = {
@@ -238,7 +240,8 @@ def _phase_kernel(
         "tap_step": f * c,
         "c_step": 1,
         "f_step": c,
-        "half": int(b.half),
+        "format": format,
+        **UNSCALED,
     }
     with b.into(b.once):
         copy(b, node, Part(b.store(w), begin), chosen, [*taps, f * c], [*steps, 1])

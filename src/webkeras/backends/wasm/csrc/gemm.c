@@ -3,6 +3,8 @@
 #include "wk.h"
 
 typedef uint16_t h8 __attribute__((vector_size(16)));
+typedef int8_t b8 __attribute__((vector_size(8)));
+typedef int16_t s8 __attribute__((vector_size(16)));
 
 enum { MC = 128, KC = 256 };  /* a block of a is 128 kB: it stays in L2 while panels of b (8 kB) pass through L1 */
 
@@ -68,26 +70,6 @@ static void narrow(int rows, const float *a, ptrdiff_t lda, int k, const float *
   }
 }
 
-/* One row: b is read once, so four panels at a time keep eight sums busy. */
-static void row(const float *a, int k, const float *b, ptrdiff_t bstep, float *c, const float *bias, int first, const Finish *end, const float *residual) {
-  f4 s[8];
-#pragma GCC unroll 8
-  for (int j = 0; j < 8; j++) s[j] = first ? (bias ? load(bias + 4 * j) : splat(0)) : load(c + 4 * j);
-  for (int i = 0; i < k; i++, b += 8) {
-    f4 x = splat(a[i]);
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; j++) s[j] = madd(s[j], x, load(b + (j >> 1) * bstep + (j & 1) * 4));
-  }
-#pragma GCC unroll 8
-  for (int j = 0; j < 8; j++) {
-    if (end) {
-      if (residual) s[j] += load(residual + 4 * j);
-      s[j] = below(above(s[j], end->low), end->high);
-    }
-    store(c + 4 * j, s[j]);
-  }
-}
-
 /* x as a 16-bit float, to the nearest, ties to even; infinite beyond 65504. */
 static uint16_t halved(float x) {
   union { float f; uint32_t i; } u = {x};
@@ -98,36 +80,115 @@ static uint16_t halved(float x) {
   return (uint16_t)(sign | ((a - 0x38000000 + 0xfff + (a >> 13 & 1)) >> 13));
 }
 
-/* Four 16-bit floats, each in the lower half of its lane, as 32-bit ones. */
-INLINE f4 widened(i4 bits) {
-  i4 size = bits & 0x7fff;
-  f4 v = (f4)(size << 13) * 0x1p112f;  /* the exponent's other bias; small numbers too */
-  return (f4)((i4)v | ((size >= 0x7c00) & 0x7f800000) | ((bits & 0x8000) << 16));
+/* ---- weights that are not kept as floats: row i of a panel, widened in registers ---- */
+
+enum { HEAD = 16 };
+static ptrdiff_t panel(int format, int k) { return (format == FLOATS ? 0 : HEAD) + (ptrdiff_t)k * (8 >> format); }
+
+typedef struct { f4 low, high; } Eight;
+
+/* A 16-bit float in the upper half of its lane, as a 32-bit one. */
+INLINE f4 widened(i4 bits, const int finite) {
+  f4 v = (f4)(bits >> 3 & (int32_t)0x8fffffff) * 0x1p112f;  /* the exponent's other bias; small numbers too */
+  return finite ? v : (f4)((i4)v | (((bits & 0x7fffffff) >= 0x7c000000) & 0x7f800000));
 }
 
-/* A panel of k rows. */
-static void widen(const float *packed, int k, float *to) {
-  for (int i = 0; i < k; i++, packed += 4, to += 8) {
-    h8 h = (h8)load(packed), none = {0};
-    store(to, widened((i4)__builtin_shufflevector(h, none, 0, 8, 1, 9, 2, 10, 3, 11)));
-    store(to + 4, widened((i4)__builtin_shufflevector(h, none, 4, 12, 5, 13, 6, 14, 7, 15)));
+INLINE int stride(const int format) { return 8 >> format; }  /* floats a row of a panel takes */
+INLINE const float *begin(const int format, const float *panel, int k) { return panel + (format == FLOATS ? 0 : HEAD) + (ptrdiff_t)k * stride(format); }
+
+#ifdef __wasm__
+INLINE Eight halves_of(s8 h) { return (Eight){vfloat((i4)wasm_i32x4_extend_low_i16x8((v128_t)h)), vfloat((i4)wasm_i32x4_extend_high_i16x8((v128_t)h))}; }
+#else
+INLINE Eight halves_of(s8 h) { return (Eight){(f4){h[0], h[1], h[2], h[3]}, (f4){h[4], h[5], h[6], h[7]}}; }
+#endif
+
+/* Bytes as they are, without scale and offset. */
+INLINE Eight eight(const int format, const int finite, const float *p) {
+  if (format == FLOATS) return (Eight){load(p), load(p + 4)};
+  h8 none = {0};
+  if (format == HALVES) {
+    h8 h = (h8)load(p);
+    return (Eight){widened((i4)__builtin_shufflevector(none, h, 0, 8, 1, 9, 2, 10, 3, 11), finite),
+                   widened((i4)__builtin_shufflevector(none, h, 4, 12, 5, 13, 6, 14, 7, 15), finite)};
+  }
+  b8 b;
+  __builtin_memcpy(&b, p, 8);
+  return halves_of(__builtin_convertvector(b, s8));
+}
+
+INLINE void widen_as(const int format, const int finite, const float *p, int k0, int k, float *to) {
+  Eight scale = {load(p), load(p + 4)}, offset = {load(p + 8), load(p + 12)};
+  p = begin(format, p, k0);
+  for (int i = 0; i < k; i++, to += 8, p += stride(format)) {
+    Eight e = eight(format, finite, p);
+    store(to, format == BYTES ? madd(offset.low, e.low, scale.low) : e.low);
+    store(to + 4, format == BYTES ? madd(offset.high, e.high, scale.high) : e.high);
   }
 }
 
-void gemm(const float *a, ptrdiff_t lda, int m, int k, const float *packed, ptrdiff_t bstep, float *room, float *c, ptrdiff_t ldc, int n, int first, int last, const Finish *f) {
-  const Finish *end = last ? f : 0;
-  for (int j = 0; j < n; j += 8, packed += bstep) {
-    const float *b = packed;
-    if (room) {
-      widen(packed, k, room);
-      b = room;
+/* k rows of a panel. */
+static void widen(const Packed *w, const float *p, int k, float *to) {
+  if (w->format == BYTES) widen_as(BYTES, 1, p, w->k0, k, to);
+  else if (*p == 1) widen_as(HALVES, 1, p, w->k0, k, to);
+  else widen_as(HALVES, 0, p, w->k0, k, to);
+}
+
+/* One row of a: b is read once, so four panels at a time keep eight sums busy. Bytes are summed as they are: their
+   scale is for the sum, their offset for a sum of a. */
+INLINE void row_as(const int format, const float *a, int k, const Packed *w, const float *p, float *c, const float *bias, int first, const Finish *end, const float *residual) {
+  f4 s[8], total = splat(0);
+#pragma GCC unroll 8
+  for (int j = 0; j < 8; j++) s[j] = format == BYTES ? splat(0) : first ? (bias ? load(bias + 4 * j) : splat(0)) : load(c + 4 * j);
+  ptrdiff_t step = w->step;
+  const float *head = p;
+  p = begin(format, p, w->k0);
+  for (int i = 0; i < k; i++, p += stride(format)) {
+    f4 x = splat(a[i]);
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+      Eight e = eight(format, 1, p + j * step);
+      s[2 * j] = madd(s[2 * j], x, e.low);
+      s[2 * j + 1] = madd(s[2 * j + 1], x, e.high);
     }
-    const float *bias = f->bias ? f->bias + j : 0, *residual = f->residual ? f->residual + j : 0;
-    if (m == 1 && n - j >= 32 && !room) {
-      row(a, k, b, bstep, c + j, bias, first, end, residual);
+    if (format == BYTES) total += x;
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < 8; j++) {
+    if (format == BYTES) {
+      const float *scale = head + (j >> 1) * step + (j & 1) * 4;
+      f4 start = first ? (bias ? load(bias + 4 * j) : splat(0)) : load(c + 4 * j);
+      s[j] = madd(madd(start, total, load(scale + 8)), s[j], load(scale));
+    }
+    if (end) {
+      if (residual) s[j] += load(residual + 4 * j);
+      s[j] = below(above(s[j], end->low), end->high);
+    }
+    store(c + 4 * j, s[j]);
+  }
+}
+
+/* 32 columns of one row, or 0 where they cannot be had at once. */
+static int row(const float *a, int k, const Packed *w, const float *p, float *c, const float *bias, int first, const Finish *end, const float *residual) {
+  if (w->format == FLOATS) row_as(FLOATS, a, k, w, p, c, bias, first, end, residual);
+  else if (w->format == BYTES) row_as(BYTES, a, k, w, p, c, bias, first, end, residual);
+  else if (p[0] == 1 && p[w->step] == 1 && p[2 * w->step] == 1 && p[3 * w->step] == 1) row_as(HALVES, a, k, w, p, c, bias, first, end, residual);
+  else return 0;
+  return 1;
+}
+
+void gemm(const float *a, ptrdiff_t lda, int m, int k, const Packed *w, float *c, ptrdiff_t ldc, int n, int first, int last, const Finish *f) {
+  const Finish *end = last ? f : 0;
+  const float *p = w->panels;
+  for (int j = 0; j < n; j += 8, p += w->step) {
+    const float *bias = f->bias ? f->bias + j : 0, *residual = f->residual ? f->residual + j : 0, *b = p + (ptrdiff_t)w->k0 * 8;
+    if (m == 1 && n - j >= 32 && row(a, k, w, p, c + j, bias, first, end, residual)) {
       j += 24;
-      packed += 3 * bstep;
+      p += 3 * w->step;
       continue;
+    }
+    if (w->format != FLOATS) {
+      widen(w, p, k, w->room);
+      b = w->room;
     }
     if (n - j < 8) {
       narrow(m, a, lda, k, b, c + j, ldc, n - j, bias, first, end, residual);
@@ -179,21 +240,21 @@ void gemm_batches(Run *r, const Gemm *g) {
   Finish f = finish(r, &g->end, &g->op);
   Grid t = grid(r, g->m, g->n);
   int batches = g->batch[0] * g->batch[1] * g->batch[2] * g->batch[3], kc = depth(g->k);
-  ptrdiff_t bstep = (ptrdiff_t)g->k * 8 >> g->half;
-  float *room = g->half ? r->scratch : 0;
+  Packed w = {0, panel(g->format, g->k), g->format, 0, r->scratch};
   for (int i; (i = task(r)) < batches * t.rows * t.columns;) {
     int batch = i / (t.rows * t.columns), m0 = i / t.columns % t.rows * t.high, n0 = i % t.columns * t.wide;
     int m = MIN(t.high, g->m - m0), n = MIN(t.wide, g->n - n0);
     const float *a = r->base + g->a, *b = r->base + g->b;
     for (int d = 3, rest = batch; d >= 0; rest /= g->batch[d--]) {
       a += (ptrdiff_t)(rest % g->batch[d]) * g->a_step[d];
-      b += (ptrdiff_t)(rest % g->batch[d]) * g->b_step[d] >> g->half;
+      b += (ptrdiff_t)(rest % g->batch[d]) * g->b_step[d];
     }
     float *dst = r->base + g->dst;
     ptrdiff_t at = ((ptrdiff_t)batch * g->m + m0) * g->n + n0;
     Finish here = moved(&f, at, n0);
-    for (int k0 = 0; k0 == 0 || k0 < g->k; k0 += kc)
-      gemm(a + (ptrdiff_t)m0 * g->k + k0, g->k, m, MIN(kc, g->k - k0), b + n0 / 8 * bstep + (k0 * 8 >> g->half), bstep, room, dst + at, g->n, n, k0 == 0, k0 + kc >= g->k, &here);
+    w.panels = b + n0 / 8 * w.step;
+    for (w.k0 = 0; w.k0 == 0 || w.k0 < g->k; w.k0 += kc)
+      gemm(a + (ptrdiff_t)m0 * g->k + w.k0, g->k, m, MIN(kc, g->k - w.k0), &w, dst + at, g->n, n, w.k0 == 0, w.k0 + kc >= g->k, &here);
     ends(r, &f, dst, g->n, batch * g->m + m0, batch * g->m + m0 + m, n0, n0 + n);
   }
 }
@@ -262,13 +323,13 @@ void conv(Run *r, const Window *w) {
   int m = w->n * w->out[0] * w->out[1] * w->out[2], kc = depth(k), plain = taps == 1;
   for (int d = 0; d < 3; d++) plain &= w->stride[d] == 1 && w->before[d] == 0 && w->in[d] == w->out[d];
   Grid t = grid(r, m, columns);
-  ptrdiff_t bstep = (ptrdiff_t)k * 8 >> w->half, group_step = (columns + 7) / 8 * bstep;
-  float *room = w->half ? r->scratch + MC * KC : 0;
+  Packed packed = {0, panel(w->format, k), w->format, 0, r->scratch + MC * KC};
+  ptrdiff_t group_step = (columns + 7) / 8 * packed.step;
   float *dst = r->base + w->dst;
   for (int i; (i = task(r)) < w->groups * t.rows * t.columns;) {
     int group = i / (t.rows * t.columns), m0 = i / t.columns % t.rows * t.high, n0 = i % t.columns * t.wide;
     int rows = MIN(t.high, m - m0), n = MIN(t.wide, columns - n0), column = group * columns + n0;
-    const float *b = r->base + w->weights + group * group_step + n0 / 8 * bstep;
+    packed.panels = r->base + w->weights + group * group_step + n0 / 8 * packed.step;
     ptrdiff_t at = (ptrdiff_t)m0 * w->f + column;
     Finish here = moved(&f, at, column);
     for (int k0 = 0; k0 < k; k0 += kc) {
@@ -280,7 +341,8 @@ void conv(Run *r, const Window *w) {
         a = r->scratch;
         lda = kn;
       }
-      gemm(a, lda, rows, kn, b + (k0 * 8 >> w->half), bstep, room, dst + at, w->f, n, k0 == 0, k0 + kn >= k, &here);
+      packed.k0 = k0;
+      gemm(a, lda, rows, kn, &packed, dst + at, w->f, n, k0 == 0, k0 + kn >= k, &here);
     }
     ends(r, &f, dst, w->f, m0, m0 + rows, column, column + n);
   }
@@ -289,17 +351,26 @@ void conv(Run *r, const Window *w) {
 void pack(Run *r, const Pack *p) {
   int k = p->taps * p->c, panels = (p->f + 7) / 8;
   for (int i; (i = task(r)) < p->count * panels;) {
-    const float *src = r->base + p->src + (ptrdiff_t)(i / panels) * p->src_step;
-    int f0 = i % panels * 8, f = MIN(8, p->f - f0);
-    ptrdiff_t begin = (ptrdiff_t)(i / panels) * p->dst_step + (ptrdiff_t)(f0 / 8) * k * 8;
-    float *to = r->base + p->dst + (p->half ? 0 : begin);
-    uint16_t *small = (uint16_t *)(r->base + p->dst) + begin;
+    int f0 = i % panels * 8, f = MIN(8, p->f - f0), finite = 1;
+    float *to = r->base + p->dst + (ptrdiff_t)(i / panels) * p->dst_step + i % panels * panel(p->format, k), *head = to;
+    uint16_t *halves = (uint16_t *)(to + HEAD);
+    int8_t *bytes = (int8_t *)(to + HEAD);
+    for (int j = 0; j < HEAD && p->format != FLOATS; j++) {
+      float factor = j % 8 >= f ? 0 : p->factor < 0 ? 1 : r->base[p->factor + (ptrdiff_t)(i / panels) * p->factor_step + f0 + j % 8];
+      head[j] = factor * (j < 8 ? p->scale : p->min + 128.f * p->scale);
+    }
     for (int tap = 0; tap < p->taps; tap++)
-      for (int c = 0; c < p->c; c++, to += 8, small += 8)
+      for (int c = 0; c < p->c; c++, to += 8, halves += 8, bytes += 8)
         for (int j = 0; j < 8; j++) {
-          float x = j < f ? src[(ptrdiff_t)tap * p->tap_step + (ptrdiff_t)c * p->c_step + (ptrdiff_t)(f0 + j) * p->f_step] : 0;
-          if (p->half) small[j] = halved(x);
-          else to[j] = x;
+          ptrdiff_t at = (ptrdiff_t)(i / panels) * p->src_step + (ptrdiff_t)tap * p->tap_step + (ptrdiff_t)c * p->c_step + (ptrdiff_t)(f0 + j) * p->f_step;
+          if (p->format == BYTES) {
+            bytes[j] = j < f ? (int8_t)(((const uint8_t *)(r->base + p->src))[at] - 128) : 0;
+            continue;
+          }
+          float x = j < f ? r->base[p->src + at] : 0;
+          if (p->format == FLOATS) to[j] = x;
+          else finite &= ((halves[j] = halved(x)) & 0x7c00) != 0x7c00;
         }
+    if (p->format == HALVES) head[0] = (float)finite;
   }
 }

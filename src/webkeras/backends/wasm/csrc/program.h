@@ -26,7 +26,7 @@ typedef struct {
   int32_t n, c, f, groups;
   int32_t in[3], out[3], kernel[3], stride[3], dilation[3], before[3];
   int32_t fn;       /* POOL: which; CONV: 1 for a transposed convolution; WINOGRAD: tiles a block */
-  int32_t half;     /* CONV: 1 where the packed weights are 16-bit floats */
+  int32_t format;   /* CONV: of the packed weights */
   Epilogue end;
 } Window;
 
@@ -35,19 +35,25 @@ typedef struct {
   int32_t op, words;
   int32_t a, b, dst;
   int32_t m, n, k;
-  int32_t half;     /* 1 where w is packed as 16-bit floats */
+  int32_t format;   /* of the packed w */
   int32_t batch[4], a_step[4], b_step[4];
   Epilogue end;
 } Gemm;
 
+/* How packed weights are kept. A panel of HALVES or BYTES begins with 16 floats: whether all are finite and 15 of nothing; 8 scales
+   and 8 offsets, of which a byte q, 128 less than in the file, means scale * q + offset: so that q is small where a weight is. */
+enum { FLOATS, HALVES, BYTES };
+
 /* PACK: src, read at tap * tap_step + c * c_step + f * f_step, becomes panels of 8 columns: (f / 8, taps * c, 8), zeros after f.
+   For BYTES src is bytes, whose meaning scale * q + min is multiplied by factor[i * factor_step + f], unless that is -1.
    WINOGRAD_PACK: the same of 36 (or 16) transformed kernels, one after another. */
 typedef struct {
   int32_t op, words;
   int32_t src, dst;
   int32_t count, src_step, dst_step;  /* how many, and how far apart */
   int32_t taps, c, f, tap_step, c_step, f_step;
-  int32_t half;                       /* PACK: 1 for 16-bit floats, which take half of the room */
+  int32_t format, factor, factor_step;
+  float scale, min;
 } Pack;
 
 /* MAP: an expression over inputs. Followed by inputs (MapInput), literals (float) and code (MapCode). */

@@ -147,15 +147,20 @@ static int balanced(int tiles, int most, int threads) {
 void winograd(Run *r, const Window *w) {
   Finish f = finish(r, &w->end, &w->op), none = {0, 0, splat(-__builtin_inff()), splat(__builtin_inff()), 0};
   int tiles = tiles_of(w), kc = 256, block = balanced(tiles, w->fn, r->threads);
-  ptrdiff_t panels = (w->f + 7) / 8, u_step = panels * 8 * w->c;
+  ptrdiff_t u_step = (ptrdiff_t)((w->f + 7) / 8) * 8 * w->c;
+  Packed packed = {0, (ptrdiff_t)w->c * 8, FLOATS, 0, 0};
   for (int i; (i = task(r)) < (tiles + block - 1) / block;) {
     int first = i * block, n = MIN(block, tiles - first);
     ptrdiff_t v_step = (ptrdiff_t)n * w->c, m_step = (ptrdiff_t)n * w->f;
     float *v = r->scratch, *m = v + 36 * v_step;
     for (int t = 0; t < n; t++) read_tile(w, r->base + w->src, place(w, first + t), v + (ptrdiff_t)t * w->c, v_step);
-    for (int q = 0; q < 36; q++)
-      for (int k = 0; k < w->c; k += kc)
-        gemm(v + q * v_step + k, w->c, n, MIN(kc, w->c - k), r->base + w->weights + q * u_step + k * 8, (ptrdiff_t)w->c * 8, 0, m + q * m_step, w->f, w->f, k == 0, k + kc >= w->c, &none);
+    for (int q = 0; q < 36; q++) {
+      packed.panels = r->base + w->weights + q * u_step;
+      for (int k = 0; k < w->c; k += kc) {
+        packed.k0 = k;
+        gemm(v + q * v_step + k, w->c, n, MIN(kc, w->c - k), &packed, m + q * m_step, w->f, w->f, k == 0, k + kc >= w->c, &none);
+      }
+    }
     finished(r, w, m, m_step, first, n, &f);
   }
 }

@@ -82,9 +82,16 @@ typedef struct {
 } Finish;
 
 Finish finish(const Run *r, const Epilogue *e, const int32_t *instruction);
-/* c (m, n) += a (m, k) @ b, panels bstep floats apart; `first` starts from the bias, `last` ends with the rest of `f` (its map excepted).
-   Where b is 16-bit, `room` takes a panel of k * 8 floats; else it is 0. */
-void gemm(const float *a, ptrdiff_t lda, int m, int k, const float *b, ptrdiff_t bstep, float *room, float *c, ptrdiff_t ldc, int n, int first, int last, const Finish *f);
+/* Weights as PACK left them, from row k0 on: panels step floats apart. Where they are no floats, `room` takes a panel of k * 8 floats. */
+typedef struct {
+  const float *panels;
+  ptrdiff_t step;
+  int format, k0;
+  float *room;
+} Packed;
+
+/* c (m, n) += a (m, k) @ b; `first` starts from the bias, `last` ends with the rest of `f` (its map excepted). */
+void gemm(const float *a, ptrdiff_t lda, int m, int k, const Packed *b, float *c, ptrdiff_t ldc, int n, int first, int last, const Finish *f);
 /* The map over elements low .. high of its result, which starts at dst. */
 void map_range(Run *r, const Map *m, float *dst, int low, int high);
 
