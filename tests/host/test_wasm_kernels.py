@@ -214,6 +214,31 @@ def test_reduce_pool_softmax() -> None:
     check(lambda x: ops.mean(x, axes=(1, 2)), (2, 4, 5, 6))
 
 
+@pytest.mark.parametrize("n", RAGGED)
+def test_normalisation(n: int) -> None:
+    """Bare, with gains in the kernel, and with what is left over in a map; axes that have to be moved."""
+    gamma, beta, full = array(n), array(n), array(3, 2, n)
+    ends: list[tuple[Callable[..., Any], list[str], bool]] = [
+        (lambda y: y, ["NORM"], False),
+        (lambda y: y * gamma + beta, ["NORM"], False),
+        (lambda y: y * gamma, ["NORM"], False),
+        (lambda y: beta + y, ["NORM"], False),
+        (lambda y: ops.tanh(y * gamma + beta) * full, ["NORM"], True),
+        (lambda y: y * 2.0 + y, ["NORM"], True),
+    ]
+    for end, instructions, chain in ends:
+
+        def build(x: Any, end: Callable[..., Any] = end) -> Any:
+            return end(ops.normalize(x * 3.0 + 5.0, axes=(2,), epsilon=1e-3))
+
+        check(build, (3, 2, n), tolerance=1e-5, threads=2)
+        at = layout(Graph(g := {"x": Value((3, 2, n))}, {"y": build(g["x"])})).always
+        assert [i.op for i in at] == ["MAP", *instructions]
+        assert (at[-1].map is not None) == chain
+    for axes in ((1,), (1, 2), (0, 2)):
+        check(lambda x, axes=axes: ops.normalize(x, axes=axes, epsilon=1e-3) * gamma + 1.0, (3, 5, n), expect="NORM")
+
+
 def test_movement() -> None:
     for perm in itertools.permutations(range(4)):
         check(lambda x, perm=perm: ops.transpose(x, perm=perm), (3, 5, 4, 9))
@@ -297,7 +322,8 @@ def test_c_and_python_agree_on_the_program() -> None:
         "PACK": "Pack",
         "WINOGRAD_PACK": "Pack",
     }
-    owner |= {"SCAN": "Scan", "MAP": "Map", "REDUCE": "Reduce", "SOFTMAX": "Reduce", "COPY": "Copy", "TAKE": "Take"}
+    owner |= {"SCAN": "Scan", "MAP": "Map", "REDUCE": "Reduce", "SOFTMAX": "Reduce", "NORM": "Norm"}
+    owner |= {"COPY": "Copy", "TAKE": "Take"}
     assert {op: structs[s][2:] for op, s in owner.items()} == program.FIELDS
     assert re.findall(r"enum \{ (END.*?), OPS \}", text)[0].split(", ") == program.OPS
     functions = re.findall(r"enum \{ (ADD.*?) \}", (machine.CSRC / "map.c").read_text())[0].lower().split(", ")

@@ -33,7 +33,7 @@ def epilogue(b: Builder, node: Node, arity: int) -> tuple[dict[str, Any], Instru
     per_channel = {i for i, v in extra.items() if v.ndim and v.size == v.shape[-1] == out.shape[-1]}
     full = {i for i, v in extra.items() if v.shape == out.shape} - per_channel
     fields: dict[str, Any] = {"bias": -1, "residual": -1, "low": -math.inf, "high": math.inf}
-    e, bias = _bias(e, per_channel)
+    e, bias = _joined(e, "add", per_channel)
     if bias is not None:
         fields["bias"] = b.store(extra[bias])
     rest, low, high = _limits(e)
@@ -42,14 +42,37 @@ def epilogue(b: Builder, node: Node, arity: int) -> tuple[dict[str, Any], Instru
         fields |= {"low": low, "high": high, "residual": -1 if residual is None else b.store(extra[residual])}
         e = ACC
     stores = [s for s in (fields["bias"], fields["residual"]) if isinstance(s, Store)]
-    if e == ACC:
-        return fields, None, stores
+    return fields, None if e == ACC else _over(b, node, e, extra), stores
+
+
+def row_epilogue(
+    b: Builder, node: Node
+) -> tuple[Store | int, Store | int, Instruction | None, list[Store]]:
+    """(gamma, beta, the map or None, the stores that are read) of the end of a normalisation over the last axis."""
+    e = node.attrs.get("epilogue", ACC)
+    extra = {i: v for i, v in enumerate(node.inputs) if i >= 1}
+    rows = {i for i, v in extra.items() if v.ndim and v.size == v.shape[-1] == node.out.shape[-1]}
+    e, gamma = _joined(e, "mul", rows)
+    e, beta = _joined(e, "add", rows)
+    stores = [b.store(extra[i]) for i in (gamma, beta) if i is not None]
+    at = [-1 if i is None else b.store(extra[i]) for i in (gamma, beta)]
+    return at[0], at[1], None if e == ACC else _over(b, node, e, extra), stores
+
+
+def whole_epilogue(b: Builder, node: Node) -> Instruction:
+    """The end of a node that writes its result as it is, as a map over that."""
+    return _over(b, node, node.attrs["epilogue"], {i: v for i, v in enumerate(node.inputs) if i >= 1})
+
+
+def _over(b: Builder, node: Node, e: Expr, extra: dict[int, Value]) -> Instruction:
+    """A map over the node's result, in place."""
+    out = node.out
     c = out.shape[-1]
-    dims = [1, 1, 1, 1, out.size // c, c]
     inputs: dict[int, Input] = {ACC: (-1, [0, 0, 0, 0, c, 1], out.size)}
     for i in slots(e) - {ACC}:
-        inputs[i] = (b.store(extra[i]), _laid(extra[i], c, i in full), extra[i].size)
-    return fields, lower_map(e, inputs, b.store(out), dims, node.layer), stores
+        full = extra[i].shape == out.shape and extra[i].size != extra[i].shape[-1]
+        inputs[i] = (b.store(extra[i]), _laid(extra[i], c, full), extra[i].size)
+    return lower_map(e, inputs, b.store(out), [1, 1, 1, 1, out.size // c, c], node.layer)
 
 
 def _laid(v: Value, c: int, full: bool) -> list[int]:
@@ -60,11 +83,11 @@ def _pair(e: Expr, function: str) -> tuple[Expr, Expr] | None:
     return (e[1], e[2]) if isinstance(e, tuple) and e[0] == function else None
 
 
-def _bias(e: Expr, per_channel: set[int]) -> tuple[Expr, int | None]:
-    """e with ACC + bias replaced by ACC where ACC occurs nowhere else, and the bias."""
+def _joined(e: Expr, function: str, per_channel: set[int]) -> tuple[Expr, int | None]:
+    """e with function(ACC, x) replaced by ACC where ACC occurs nowhere else, and x, which has a number per channel."""
     parts = walk(e)
     users = [p for p in parts if isinstance(p, tuple) and ACC in [a for a in p[1:] if isinstance(a, int)]]
-    if len(users) == 1 and (pair := _pair(users[0], "add")) and pair[0] != pair[1]:
+    if len(users) == 1 and (pair := _pair(users[0], function)) and pair[0] != pair[1]:
         other = pair[0] if pair[1] == ACC else pair[1]
         if isinstance(other, int) and other in per_channel:
             done: dict[int, Expr] = {}

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from webkeras.backends.wasm import windows
 from webkeras.backends.wasm.builder import Builder, collapse, copy, panels, row_major, strides_of
-from webkeras.backends.wasm.expression import epilogue, lower_map
+from webkeras.backends.wasm.expression import epilogue, lower_map, row_epilogue, whole_epilogue
 from webkeras.backends.wasm.program import Instruction, Part, Store
 from webkeras.graph import Literal, Node, Value
 from webkeras.shapes import broadcast, size
 
-EPILOGUES = ("conv", "conv_transpose", "matmul")
-NATIVE = ("softmax",)  # composites that have a kernel
+EPILOGUES = ("conv", "conv_transpose", "matmul", "normalize")
+NATIVE = ("softmax", "normalize")  # composites that have a kernel
 
 
 def matmul(b: Builder, node: Node) -> None:
@@ -76,21 +76,41 @@ def reduce(b: Builder, node: Node) -> None:
         b.stores[id(node.out)] = src
 
 
-def softmax(b: Builder, node: Node) -> None:
+def rows_of(b: Builder, node: Node, emit: Callable[[Store, Store, int], None]) -> None:
+    """`emit(src, dst, r)` on rows of the r elements that the node's axes span, which are brought to the end for it."""
     x, axes = node.inputs[0], node.attrs["axes"]
     perm = [i for i in range(x.ndim) if i not in axes] + list(axes)
     src, dst = b.store(x), b.store(node.out)
     r = size(x.shape[i] for i in axes)
-    there = perm != list(range(x.ndim))
-    if there:
-        moved, back = Store(x.size), Store(x.size)
-        copy(b, node, src, moved, [x.shape[i] for i in perm], [strides_of(x.shape, x.ndim)[i] for i in perm])
-        b.emit("SOFTMAX", [moved], back, src=moved, dst=back, outer=x.size // r, r=r, inner=1, fn=0)
-        shape = tuple(x.shape[i] for i in perm)
-        inverse = [perm.index(i) for i in range(x.ndim)]
-        copy(b, node, back, dst, list(x.shape), [strides_of(shape, x.ndim)[i] for i in inverse])
-    else:
-        b.emit("SOFTMAX", [src], dst, src=src, dst=dst, outer=x.size // r, r=r, inner=1, fn=0)
+    if perm == list(range(x.ndim)):
+        emit(src, dst, r)
+        return
+    moved, back = Store(x.size), Store(x.size)
+    copy(b, node, src, moved, [x.shape[i] for i in perm], [strides_of(x.shape, x.ndim)[i] for i in perm])
+    emit(moved, back, r)
+    shape = tuple(x.shape[i] for i in perm)
+    inverse = [perm.index(i) for i in range(x.ndim)]
+    copy(b, node, back, dst, list(x.shape), [strides_of(shape, x.ndim)[i] for i in inverse])
+
+
+def softmax(b: Builder, node: Node) -> None:
+    def emit(src: Store, dst: Store, r: int) -> None:
+        b.emit("SOFTMAX", [src], dst, src=src, dst=dst, outer=dst.size // r, r=r, inner=1, fn=0)
+
+    rows_of(b, node, emit)
+
+
+def normalize(b: Builder, node: Node) -> None:
+    last = node.attrs["axes"] == (node.out.ndim - 1,)
+    gamma, beta, chain, extra = row_epilogue(b, node) if last else (-1, -1, None, [])
+
+    def emit(src: Store, dst: Store, r: int) -> None:
+        own = {"outer": dst.size // r, "r": r, "epsilon": node.attrs["epsilon"], "gamma": gamma, "beta": beta}
+        b.emit("NORM", [src, *extra], dst, map=chain, src=src, dst=dst, **own)
+
+    rows_of(b, node, emit)
+    if not last and "epilogue" in node.attrs:
+        b.emit_map(whole_epilogue(b, node))
 
 
 def transpose(b: Builder, node: Node) -> None:
@@ -221,6 +241,7 @@ LOWER: dict[str, Callable[[Builder, Node], None]] = {
     "map": map_,
     "reduce": reduce,
     "softmax": softmax,
+    "normalize": normalize,
     "transpose": transpose,
     "slice": slice_,
     "pad": pad,

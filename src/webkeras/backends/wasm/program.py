@@ -11,7 +11,8 @@ from typing import Any
 from webkeras.graph import Constant
 
 OPS = """
-    END CONV DEPTHWISE WINOGRAD WINOGRAD_IN WINOGRAD_OUT GEMM PACK WINOGRAD_PACK POOL MAP REDUCE SOFTMAX COPY TAKE SCAN
+    END CONV DEPTHWISE WINOGRAD WINOGRAD_IN WINOGRAD_OUT GEMM PACK WINOGRAD_PACK POOL MAP REDUCE SOFTMAX NORM COPY TAKE
+    SCAN
     """.split()
 
 END = [0, 2]
@@ -40,6 +41,7 @@ FIELDS: dict[str, list[str]] = {
         "MAP": "dst size inputs literals code registers dims*6",
         "REDUCE": REDUCE,
         "SOFTMAX": REDUCE,
+        "NORM": "src dst outer r epsilon:f gamma beta map",
         "COPY": "src dst dims*6 x_step*6 y_step*6",
         "TAKE": "src rows dst outer n inner count",
         "SCAN": "steps moving",

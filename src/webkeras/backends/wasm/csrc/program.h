@@ -4,7 +4,7 @@
 #define PROGRAM_H
 #include <stdint.h>
 
-enum { END, CONV, DEPTHWISE, WINOGRAD, WINOGRAD_IN, WINOGRAD_OUT, GEMM, PACK, WINOGRAD_PACK, POOL, MAP, REDUCE, SOFTMAX, COPY, TAKE, SCAN, OPS };
+enum { END, CONV, DEPTHWISE, WINOGRAD, WINOGRAD_IN, WINOGRAD_OUT, GEMM, PACK, WINOGRAD_PACK, POOL, MAP, REDUCE, SOFTMAX, NORM, COPY, TAKE, SCAN, OPS };
 enum { ALONE = 256 };  /* added to an op that is not worth sharing between threads */
 
 enum { R_SUM, R_MAX, R_MIN, R_PROD };  /* Reduce.fn */
@@ -80,6 +80,14 @@ typedef struct {
   int32_t op, words;
   int32_t src, dst, outer, r, inner, fn;
 } Reduce;
+
+/* NORM: rows of r numbers, less their mean, over sqrt(variance + epsilon), times gamma, plus beta (r numbers each), then the map. */
+typedef struct {
+  int32_t op, words;
+  int32_t src, dst, outer, r;
+  float epsilon;
+  int32_t gamma, beta, map;
+} Norm;
 
 /* COPY: element (i0 .. i5) from src + sum i * x_step to dst + sum i * y_step. */
 typedef struct {

@@ -1,4 +1,4 @@
-/* Many elements become one; softmax, which does it twice. */
+/* Many elements become one; softmax and normalisation, which do it twice. */
 #include "scalars.h"
 
 INLINE f4 joined(int fn, f4 a, f4 b) { return fn == R_SUM ? a + b : fn == R_MAX ? vmax(a, b) : fn == R_MIN ? vmin(a, b) : a * b; }
@@ -67,5 +67,43 @@ void softmax(Run *r, const Reduce *p) {
     float scale = 1.f / whole(R_SUM, y, n);
     for (i = 0; i + 4 <= n; i += 4) store(y + i, load(y + i) * scale);
     for (; i < n; i++) y[i] *= scale;
+  }
+}
+
+/* One row, which stays in the cache for all three passes: the mean, the variance about it, the result. */
+static void normalized(const float *x, float *y, int n, float epsilon, const float *gamma, const float *beta) {
+  f4 mean = splat(whole(R_SUM, x, n) / (float)n), s[4] = {splat(0), splat(0), splat(0), splat(0)};
+  int i = 0;
+  for (; i + 16 <= n; i += 16)
+    for (int j = 0; j < 4; j++) {
+      f4 d = load(x + i + 4 * j) - mean;
+      s[j] = madd(s[j], d, d);
+    }
+  for (; i + 4 <= n; i += 4) {
+    f4 d = load(x + i) - mean;
+    s[0] = madd(s[0], d, d);
+  }
+  float sum = across(R_SUM, s[0] + s[1] + (s[2] + s[3]))[0];
+  for (; i < n; i++) sum += (x[i] - mean[0]) * (x[i] - mean[0]);
+  f4 scale = 1.f / vsqrt(splat(sum / (float)n + epsilon));
+  for (i = 0; i + 4 <= n; i += 4) {
+    f4 v = (load(x + i) - mean) * scale;
+    if (gamma) v *= load(gamma + i);
+    store(y + i, beta ? v + load(beta + i) : v);
+  }
+  for (; i < n; i++) {
+    float v = (x[i] - mean[0]) * scale[0] * (gamma ? gamma[i] : 1);
+    y[i] = beta ? v + beta[i] : v;
+  }
+}
+
+void norm(Run *r, const Norm *p) {
+  int rows = MAX(1, 4096 / p->r);
+  const float *gamma = p->gamma < 0 ? 0 : r->base + p->gamma, *beta = p->beta < 0 ? 0 : r->base + p->beta;
+  float *dst = r->base + p->dst;
+  for (int i; (i = task(r)) < (p->outer + rows - 1) / rows;) {
+    int end = MIN(p->outer, (i + 1) * rows);
+    for (int o = i * rows; o < end; o++) normalized(r->base + p->src + (ptrdiff_t)o * p->r, dst + (ptrdiff_t)o * p->r, p->r, p->epsilon, gamma, beta);
+    if (p->map) map_range(r, (const Map *)(&p->op + p->map), dst, i * rows * p->r, end * p->r);
   }
 }

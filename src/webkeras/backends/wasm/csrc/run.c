@@ -17,6 +17,7 @@ static void one(Run *r, const int32_t *p) {
     case MAP: map(r, (const Map *)p); break;
     case REDUCE: reduce(r, (const Reduce *)p); break;
     case SOFTMAX: softmax(r, (const Reduce *)p); break;
+    case NORM: norm(r, (const Norm *)p); break;
     case COPY: copy(r, (const Copy *)p); break;
     case TAKE: take(r, (const Take *)p); break;
     case SCAN: scan(r, (const Scan *)p); break;

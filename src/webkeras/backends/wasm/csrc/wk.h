@@ -107,6 +107,7 @@ void pool(Run *, const Window *);
 void map(Run *, const Map *);
 void reduce(Run *, const Reduce *);
 void softmax(Run *, const Reduce *);
+void norm(Run *, const Norm *);
 void copy(Run *, const Copy *);
 void take(Run *, const Take *);
 #endif
