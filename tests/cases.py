@@ -205,6 +205,15 @@ def reductions() -> Iterator[Case]:
         yield normalize
         large = Case(f"softmax of large {axes} {shape}", lambda x, a=axes: ops.softmax(x * 100.0, axes=a), (shape,))
         yield large
+    for lead, t, c, s, f in (((2, 3), 5, 4, 7, 9), ((1,), 1, 3, 1, 1), ((2,), 35, 8, 13, 8)):
+        three = ((*lead, t, c), (*lead, c, s), (*lead, s, f))
+        yield Case(f"attention {lead} {t} {c} {s} {f}", lambda q, k, v: ops.attention(q, k, v), three)
+        masked = ("select", ("lt", 0.0, 1), ("mul", 0, 0.5), -1e9)
+
+        def attended(q: Any, k: Any, v: Any, m: Any, expr: Any = masked) -> Any:
+            return ops.attention(q, k, v, m, expr=expr)
+
+        yield Case(f"attention, masked, {lead} {t} {c} {s} {f}", attended, (*three, (1, s)))
 
 
 def movements() -> Iterator[Case]:

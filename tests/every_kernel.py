@@ -52,7 +52,9 @@ def graph() -> Graph:
             [ops.matmul(ops.reduce(x, fn="sum", axes=(1,)) * 0.1, w(32, 36))],
             [ops.reshape(ops.transpose(ops.matmul(scores, v), perm=(0, 2, 1, 3)), shape=(1, 70, 36))],
         )
-        return [scores, *states, *ys]
+        causal = np.tril(np.full((70, 70), 1.0, "float32"))
+        tiles = ops.where(causal, ops.matmul(q, ops.transpose(v, perm=(0, 1, 3, 2))), -1e9)
+        return [scores, *states, *ys, ops.matmul(ops.softmax(tiles, axes=(3,)), k)]
 
     inputs = {"x": Value((1, 28, 30, 12), name="x"), "ids": Value((1, 70), name="ids")}
     outputs = [*picture(inputs["x"]), *text(inputs["ids"])]

@@ -27,6 +27,7 @@ from webkeras.errors import BackendError
 from webkeras.expr import SCALARS
 from webkeras.graph import Graph, Value
 from webkeras.graph import run as reference
+from webkeras.passes import attend
 
 RAGGED = (1, 3, 4, 5, 7, 8, 13, 31)
 
@@ -239,6 +240,48 @@ def test_normalisation(n: int) -> None:
         check(lambda x, axes=axes: ops.normalize(x, axes=axes, epsilon=1e-3) * gamma + 1.0, (3, 5, n), expect="NORM")
 
 
+def attended(q: Any, k: Any, v: Any, scores: Callable[[Any], Any] = lambda s: s) -> Any:
+    return ops.matmul(ops.softmax(scores(ops.matmul(q, k)), axes=(q.ndim - 1,)), v)
+
+
+@pytest.mark.parametrize("t", [*RAGGED, 70])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_attention(t: int, threads: int) -> None:
+    """Plain, scaled, and masked by what broadcasts or is as large as the scores; keys more than a block is deep."""
+    s, c, f = RAGGED[t % 8], RAGGED[(t + 3) % 8], RAGGED[(t + 5) % 8]
+    shapes = ((2, 3, t, c), (2, 3, c, s), (2, 3, s, f))
+    check(attended, *shapes, expect="ATTENTION", threads=threads)
+    check(lambda q, k, v: attended(q, k, v, lambda x: x * 0.3), *shapes, expect="ATTENTION", threads=threads)
+    for mask in ((1, s), (2, 1, t, 1), (2, 3, t, s)):
+
+        def masked(q: Any, k: Any, v: Any, m: Any) -> Any:
+            return attended(q, k, v, lambda x: ops.where(ops.less(0.0, m), x, -1e9) * 2.0)
+
+        check(masked, *shapes, mask, expect="ATTENTION", threads=threads)
+    check(attended, (1, t, 300), (1, 300, 290), (1, 290, f), tolerance=1e-4, expect="ATTENTION", threads=threads)
+
+
+def test_attention_only_where_nobody_else_reads_between() -> None:
+    def ops_of(build: Callable[..., Any]) -> list[str]:
+        inputs = {"q": Value((2, 5, 4)), "k": Value((2, 4, 5)), "v": Value((2, 5, 6))}
+        y = build(*inputs.values())
+        graph = Graph(inputs, {f"y{i}": v for i, v in enumerate(y if isinstance(y, tuple) else (y,))})
+        return [n.op for n in attend(graph).nodes()]
+
+    def weights(q: Any, k: Any, v: Any) -> Any:
+        w = ops.softmax(ops.matmul(q, k), axes=(2,))
+        return ops.matmul(w, v), w
+
+    def scores(q: Any, k: Any, v: Any) -> Any:
+        s = ops.matmul(q, k)
+        return ops.matmul(ops.softmax(s, axes=(2,)), v), s
+
+    assert ops_of(attended) == ["attention"]
+    assert ops_of(weights) == ops_of(scores) == ["matmul", "softmax", "matmul"]
+    assert "softmax" in ops_of(lambda q, k, v: ops.matmul(ops.softmax(ops.matmul(q, k), axes=(1,)), v))
+    assert "softmax" in ops_of(lambda q, k, v: ops.matmul(ops.softmax(ops.matmul(q, k), axes=(2,)), array(5, 6)))
+
+
 def test_movement() -> None:
     for perm in itertools.permutations(range(4)):
         check(lambda x, perm=perm: ops.transpose(x, perm=perm), (3, 5, 4, 9))
@@ -323,7 +366,7 @@ def test_c_and_python_agree_on_the_program() -> None:
         "WINOGRAD_PACK": "Pack",
     }
     owner |= {"SCAN": "Scan", "MAP": "Map", "REDUCE": "Reduce", "SOFTMAX": "Reduce", "NORM": "Norm"}
-    owner |= {"COPY": "Copy", "TAKE": "Take"}
+    owner |= {"ATTENTION": "Attention", "COPY": "Copy", "TAKE": "Take"}
     assert {op: structs[s][2:] for op, s in owner.items()} == program.FIELDS
     assert re.findall(r"enum \{ (END.*?), OPS \}", text)[0].split(", ") == program.OPS
     functions = re.findall(r"enum \{ (ADD.*?) \}", (machine.CSRC / "map.c").read_text())[0].lower().split(", ")

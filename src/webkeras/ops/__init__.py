@@ -4,7 +4,7 @@ Channels last, row-major, explicit integers only: no "same", no None, no negativ
 """
 
 from webkeras.graph import full
-from webkeras.ops.composite import log_softmax, mean, normalize, resize, softmax
+from webkeras.ops.composite import attention, log_softmax, mean, normalize, resize, softmax
 from webkeras.ops.contraction import conv, conv_transpose, matmul
 from webkeras.ops.control import scan
 from webkeras.ops.einsum import einsum
@@ -46,6 +46,7 @@ from webkeras.ops.reduction import pool, reduce
 __all__ = [
     "absolute",
     "add",
+    "attention",
     "concat",
     "conv",
     "conv_transpose",

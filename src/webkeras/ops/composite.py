@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from webkeras.errors import ShapeError
+from webkeras.expr import Expr
 from webkeras.graph import composite
-from webkeras.ops.elementwise import add, divide, exp, log, multiply, rsqrt, subtract
+from webkeras.ops.contraction import matmul
+from webkeras.ops.elementwise import add, divide, exp, log, map_, multiply, rsqrt, subtract
 from webkeras.ops.movement import take
 from webkeras.ops.reduction import reduce
 from webkeras.shapes import Shape
@@ -29,6 +31,16 @@ def softmax(x: Any, *, axes: tuple[int, ...]) -> Any:
     """
     e = exp(subtract(x, reduce(x, fn="max", axes=axes)))
     return divide(e, reduce(e, fn="sum", axes=axes))
+
+
+@composite(shape=lambda q, k, v, *extra, expr=0: (*q[:-1], v[-1]), arity=None)
+def attention(q: Any, k: Any, v: Any, *extra: Any, expr: Expr = 0) -> Any:
+    """softmax(s) @ v, over the last axis of s: `expr` of q @ k (slot 0) and the extra inputs (slots 1, 2, ...).
+
+    q (..., t, c), k (..., c, s), v (..., s, f) -> (..., t, f).
+    Source: Vaswani et al., Attention Is All You Need, 2017
+    """
+    return matmul(softmax(map_(matmul(q, k), *extra, expr=expr), axes=(len(q.shape) - 1,)), v)
 
 
 @composite(shape=lambda x, *, axes: x)

@@ -1,7 +1,8 @@
-"""Graph to Graph, meaning kept: expand composites, fold constants into kernels, fuse elementwise work."""
+"""Graph to Graph, meaning kept: expand composites, fold constants into kernels, fuse what can be done together."""
 
+from webkeras.passes.attend import attend
 from webkeras.passes.expand import expand
 from webkeras.passes.fold import fold
 from webkeras.passes.fuse import fuse
 
-__all__ = ["expand", "fold", "fuse"]
+__all__ = ["attend", "expand", "fold", "fuse"]

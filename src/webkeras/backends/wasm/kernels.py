@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from webkeras.backends.wasm import windows
 from webkeras.backends.wasm.builder import Builder, collapse, copy, panels, row_major, strides_of
-from webkeras.backends.wasm.expression import epilogue, lower_map, row_epilogue, whole_epilogue
+from webkeras.backends.wasm.expression import Input, epilogue, lower_map, row_epilogue, whole_epilogue
 from webkeras.backends.wasm.program import Instruction, Part, Store
 from webkeras.graph import Literal, Node, Value
 from webkeras.shapes import broadcast, size
@@ -46,6 +47,27 @@ def matmul(b: Builder, node: Node) -> None:
         b_step=b_step,
         **end,
     )
+
+
+QUERIES = 32  # HIGH of csrc/gemm.c: whose scores a thread has at a time
+
+
+def attention(b: Builder, node: Node) -> None:
+    q, k, v, *extra = node.inputs
+    (t, c), s, f, n = q.shape[-2:], k.shape[-1], v.shape[-1], size(q.shape[:-2])
+    own: dict[str, Any] = {"count": n, "taps": 1, "tap_step": 0, "f_step": 1}
+    packed, _ = b.packed(k, "PACK", src_step=c * s, c=c, f=s, c_step=s, **own)
+    values, _ = b.packed(v, "PACK", src_step=s * f, c=s, f=f, c_step=f, **own)
+    src, dst, chain = b.store(q), b.store(node.out), None
+    if node.attrs["expr"] != 0:
+        shape = (*q.shape[:-1], s)
+        dims, strides = collapse(shape, [row_major(shape), *(strides_of(x.shape, len(shape)) for x in extra)], 6, node)
+        inputs: dict[int, Input] = {0: (-1, strides[0], size(shape))}
+        inputs |= {i: (b.store(x), strides[i], x.size) for i, x in enumerate(extra, 1)}
+        chain = lower_map(node.attrs["expr"], inputs, dst, dims, node.layer)
+    scratch = QUERIES * s + (chain.scratch if chain else 0)
+    fields: dict[str, Any] = {"q": src, "k": packed, "v": values, "dst": dst, "n": n, "t": t, "s": s, "c": c, "f": f}
+    b.emit("ATTENTION", [src, packed, values], dst, scratch=scratch, map=chain, **fields)
 
 
 def map_(b: Builder, node: Node) -> None:
@@ -238,6 +260,7 @@ LOWER: dict[str, Callable[[Builder, Node], None]] = {
     "conv_transpose": windows.conv_transpose,
     "pool": windows.pool,
     "matmul": matmul,
+    "attention": attention,
     "map": map_,
     "reduce": reduce,
     "softmax": softmax,

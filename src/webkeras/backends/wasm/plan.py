@@ -13,7 +13,7 @@ from webkeras.backends.wasm.kernels import EPILOGUES, LOWER, NATIVE
 from webkeras.backends.wasm.program import END, Instruction, Store
 from webkeras.errors import BackendError
 from webkeras.graph import Constant, Graph
-from webkeras.passes import expand, fold, fuse
+from webkeras.passes import attend, expand, fold, fuse
 
 LIMIT = 2**30 - 2**22  # floats: a WebAssembly memory of 4 GiB, and room for programs and stacks
 ALIGN = 16  # floats, a cache line
@@ -117,7 +117,7 @@ def plan(graph: Graph, half: bool = False) -> Plan:
 
 def layout(graph: Graph, gap: int = 0, half: bool = False) -> Layout:
     """The graph rewritten, lowered and placed; `gap` floats stay unused after every tensor (for tests)."""
-    graph = fuse(fold(expand(graph, NATIVE)), EPILOGUES, readable=readable)
+    graph = attend(fuse(fold(expand(graph, NATIVE)), EPILOGUES, readable=readable))
     b = Builder(LOWER, half)
     for node in graph.nodes():
         b.lower(node)

@@ -11,8 +11,8 @@ from typing import Any
 from webkeras.graph import Constant
 
 OPS = """
-    END CONV DEPTHWISE WINOGRAD WINOGRAD_IN WINOGRAD_OUT GEMM PACK WINOGRAD_PACK POOL MAP REDUCE SOFTMAX NORM COPY TAKE
-    SCAN
+    END CONV DEPTHWISE WINOGRAD WINOGRAD_IN WINOGRAD_OUT GEMM ATTENTION PACK WINOGRAD_PACK POOL MAP REDUCE SOFTMAX
+    NORM COPY TAKE SCAN
     """.split()
 
 END = [0, 2]
@@ -36,6 +36,7 @@ FIELDS: dict[str, list[str]] = {
         "WINOGRAD_OUT": WINDOW,
         "POOL": WINDOW,
         "GEMM": f"a b dst m n k format batch*4 a_step*4 b_step*4 {EPILOGUE}",
+        "ATTENTION": "q k v dst n t s c f map",
         "PACK": PACK,
         "WINOGRAD_PACK": PACK,
         "MAP": "dst size inputs literals code registers dims*6",
@@ -125,6 +126,8 @@ class Instruction:
         f = self.fields
         if self.op == "GEMM":
             return int(math.prod(f["batch"]) * f["m"] * f["n"] * f["k"])
+        if self.op == "ATTENTION":
+            return int(f["n"] * f["t"] * f["s"] * (f["c"] + f["f"]))
         if self.op in ("CONV", "DEPTHWISE", "WINOGRAD"):
             return int(f["n"] * math.prod(f["out"]) * math.prod(f["kernel"]) * f["f"] * f["c"] // f["groups"])
         return 0
@@ -140,7 +143,7 @@ class Instruction:
             return sum(i.cost() for i in self.body) * float(self.fields["steps"])
         if self.op == "POOL":
             return elements * float(math.prod(self.fields["kernel"])) / 2
-        per = {"GEMM": 16, "CONV": 16, "DEPTHWISE": 8, "WINOGRAD": 60}.get(self.op)
+        per = {"GEMM": 16, "ATTENTION": 12, "CONV": 16, "DEPTHWISE": 8, "WINOGRAD": 60}.get(self.op)
         own = self.work() / per if per else elements * float(self.fields.get("code", 1))
         return own + (self.map.cost() if self.map else 0.0)
 

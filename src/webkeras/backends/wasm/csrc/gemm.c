@@ -259,6 +259,31 @@ void gemm_batches(Run *r, const Gemm *g) {
   }
 }
 
+/* ---- attention: a few queries at a time, whose scores stay in the cache ---- */
+
+static void product(const float *a, int m, int k, const float *panels, float *c, int n) {
+  Finish none = {0, 0, splat(-__builtin_inff()), splat(__builtin_inff()), 0};
+  Packed w = {panels, panel(FLOATS, k), FLOATS, 0, 0};
+  int kc = depth(k);
+  for (w.k0 = 0; w.k0 < k; w.k0 += kc) gemm(a + w.k0, k, m, MIN(kc, k - w.k0), &w, c, n, n, w.k0 == 0, w.k0 + kc >= k, &none);
+}
+
+void attention(Run *r, const Attention *p) {
+  enum { HIGH = 32 };
+  int blocks = (p->t + HIGH - 1) / HIGH;
+  float *scores = r->scratch;
+  Run inner = *r;
+  inner.scratch += HIGH * p->s;
+  for (int i; (i = task(r)) < p->n * blocks;) {
+    int batch = i / blocks, first = batch * p->t + i % blocks * HIGH, rows = MIN(HIGH, p->t - i % blocks * HIGH), low = first * p->s;
+    product(r->base + p->q + (ptrdiff_t)first * p->c, rows, p->c, r->base + p->k + (ptrdiff_t)batch * ((p->s + 7) / 8) * panel(FLOATS, p->c), scores, p->s);
+    float *all = (float *)((uintptr_t)scores - (uintptr_t)low * sizeof(float)); /* where the scores would begin */
+    if (p->map) map_range(&inner, (const Map *)(&p->op + p->map), all, low, low + rows * p->s);
+    for (int j = 0; j < rows; j++) softmax_row(scores + (ptrdiff_t)j * p->s, scores + (ptrdiff_t)j * p->s, p->s);
+    product(scores, rows, p->s, r->base + p->v + (ptrdiff_t)batch * ((p->f + 7) / 8) * panel(FLOATS, p->s), r->base + p->dst + (ptrdiff_t)first * p->f, p->f);
+  }
+}
+
 /* ---- convolution as a product: rows are output pixels, k runs over taps and channels ---- */
 
 /* Write elements k0 .. k1 of the patches matrix's rows m0 .. m0 + rows, one after another. A run is what lies contiguously in x:

@@ -4,7 +4,7 @@
 #define PROGRAM_H
 #include <stdint.h>
 
-enum { END, CONV, DEPTHWISE, WINOGRAD, WINOGRAD_IN, WINOGRAD_OUT, GEMM, PACK, WINOGRAD_PACK, POOL, MAP, REDUCE, SOFTMAX, NORM, COPY, TAKE, SCAN, OPS };
+enum { END, CONV, DEPTHWISE, WINOGRAD, WINOGRAD_IN, WINOGRAD_OUT, GEMM, ATTENTION, PACK, WINOGRAD_PACK, POOL, MAP, REDUCE, SOFTMAX, NORM, COPY, TAKE, SCAN, OPS };
 enum { ALONE = 256 };  /* added to an op that is not worth sharing between threads */
 
 enum { R_SUM, R_MAX, R_MIN, R_PROD };  /* Reduce.fn */
@@ -39,6 +39,15 @@ typedef struct {
   int32_t batch[4], a_step[4], b_step[4];
   Epilogue end;
 } Gemm;
+
+/* ATTENTION: y[i] = softmax(map(q[i] @ k[i])) @ v[i] for i < n; q (t, c), k (c, s) and v (s, f) packed by PACK as floats. The map, if
+   any, is over all of the scores (n, t, s), of which never more than a few rows are in memory. */
+typedef struct {
+  int32_t op, words;
+  int32_t q, k, v, dst;
+  int32_t n, t, s, c, f;
+  int32_t map;
+} Attention;
 
 /* How packed weights are kept. A panel of HALVES or BYTES begins with 16 floats: whether all are finite and 15 of nothing; 8 scales
    and 8 offsets, of which a byte q, 128 less than in the file, means scale * q + offset: so that q is small where a weight is. */

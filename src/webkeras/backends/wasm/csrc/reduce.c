@@ -55,19 +55,18 @@ void reduce(Run *r, const Reduce *p) {
   else reduced_by(R_PROD, r, p);
 }
 
-/* Rows of r numbers: exp(x - max) over its sum. */
+void softmax_row(const float *x, float *y, int n) {
+  f4 top = splat(whole(R_MAX, x, n));
+  int i = 0;
+  for (; i + 4 <= n; i += 4) store(y + i, vexp(load(x + i) - top));
+  for (; i < n; i++) y[i] = vexp(splat(x[i]) - top)[0];
+  float scale = 1.f / whole(R_SUM, y, n);
+  for (i = 0; i + 4 <= n; i += 4) store(y + i, load(y + i) * scale);
+  for (; i < n; i++) y[i] *= scale;
+}
+
 void softmax(Run *r, const Reduce *p) {
-  for (int o; (o = task(r)) < p->outer;) {
-    const float *x = r->base + p->src + (ptrdiff_t)o * p->r;
-    float *y = r->base + p->dst + (ptrdiff_t)o * p->r;
-    f4 top = splat(whole(R_MAX, x, p->r));
-    int n = p->r, i = 0;
-    for (; i + 4 <= n; i += 4) store(y + i, vexp(load(x + i) - top));
-    for (; i < n; i++) y[i] = vexp(splat(x[i]) - top)[0];
-    float scale = 1.f / whole(R_SUM, y, n);
-    for (i = 0; i + 4 <= n; i += 4) store(y + i, load(y + i) * scale);
-    for (; i < n; i++) y[i] *= scale;
-  }
+  for (int o; (o = task(r)) < p->outer;) softmax_row(r->base + p->src + (ptrdiff_t)o * p->r, r->base + p->dst + (ptrdiff_t)o * p->r, p->r);
 }
 
 /* One row, which stays in the cache for all three passes: the mean, the variance about it, the result. */

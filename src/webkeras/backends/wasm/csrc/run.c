@@ -11,6 +11,7 @@ static void one(Run *r, const int32_t *p) {
     case WINOGRAD_IN: winograd_in(r, (const Window *)p); break;
     case WINOGRAD_OUT: winograd_out(r, (const Window *)p); break;
     case GEMM: gemm_batches(r, (const Gemm *)p); break;
+    case ATTENTION: attention(r, (const Attention *)p); break;
     case PACK: pack(r, (const Pack *)p); break;
     case WINOGRAD_PACK: winograd_pack(r, (const Pack *)p); break;
     case POOL: pool(r, (const Window *)p); break;

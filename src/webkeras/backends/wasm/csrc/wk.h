@@ -95,6 +95,9 @@ void gemm(const float *a, ptrdiff_t lda, int m, int k, const Packed *b, float *c
 /* The map over elements low .. high of its result, which starts at dst. */
 void map_range(Run *r, const Map *m, float *dst, int low, int high);
 
+/* exp(x - max) over its sum; y may be x. */
+void softmax_row(const float *x, float *y, int n);
+
 void conv(Run *, const Window *);
 void depthwise(Run *, const Window *);
 void winograd(Run *, const Window *);
@@ -107,6 +110,7 @@ void pool(Run *, const Window *);
 void map(Run *, const Map *);
 void reduce(Run *, const Reduce *);
 void softmax(Run *, const Reduce *);
+void attention(Run *, const Attention *);
 void norm(Run *, const Norm *);
 void copy(Run *, const Copy *);
 void take(Run *, const Take *);
