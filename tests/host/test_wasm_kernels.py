@@ -21,7 +21,7 @@ import machine
 from checks import array, check
 
 from webkeras import ops
-from webkeras.backends.wasm import expression, program, windows
+from webkeras.backends.wasm import expression, kernels, program, windows
 from webkeras.backends.wasm.plan import layout, plan
 from webkeras.errors import BackendError
 from webkeras.expr import SCALARS
@@ -372,7 +372,9 @@ def test_c_and_python_agree_on_the_program() -> None:
     functions = re.findall(r"enum \{ (ADD.*?) \}", (machine.CSRC / "map.c").read_text())[0].lower().split(", ")
     assert [{"maximum": "max", "minimum": "min"}.get(f, f) for f in functions] == list(SCALARS)
     assert f"TILE = {expression.TILE} " in (machine.CSRC / "map.c").read_text()
-    assert f"MC = {windows.ROWS}, KC = {windows.DEPTH} " in (machine.CSRC / "gemm.c").read_text()
+    text = (machine.CSRC / "gemm.c").read_text()
+    assert f"MC = {windows.ROWS}, KC = {windows.DEPTH} " in text
+    assert f"HIGH = {kernels.QUERIES} " in text
 
 
 def test_a_plan_larger_than_a_memory_is_one_sentence() -> None:

@@ -70,20 +70,7 @@ static void narrow(int rows, const float *a, ptrdiff_t lda, int k, const float *
   }
 }
 
-/* x as a 16-bit float, to the nearest, ties to even; infinite beyond 65504. */
-static uint16_t halved(float x) {
-  union { float f; uint32_t i; } u = {x};
-  uint32_t sign = u.i >> 16 & 0x8000, a = u.i & 0x7fffffff;
-  if (a > 0x7f800000) return (uint16_t)(sign | 0x7e00);
-  if (a >= 0x477ff000) return (uint16_t)(sign | 0x7c00);
-  if (a < 0x38800000) return (uint16_t)(sign | (uint32_t)vint(vround(splat((x < 0 ? -x : x) * 16777216.f)))[0]);
-  return (uint16_t)(sign | ((a - 0x38000000 + 0xfff + (a >> 13 & 1)) >> 13));
-}
-
 /* ---- weights that are not kept as floats: row i of a panel, widened in registers ---- */
-
-enum { HEAD = 16 };
-static ptrdiff_t panel(int format, int k) { return (format == FLOATS ? 0 : HEAD) + (ptrdiff_t)k * (8 >> format); }
 
 typedef struct { f4 low, high; } Eight;
 
@@ -97,9 +84,9 @@ INLINE int stride(const int format) { return 8 >> format; }  /* floats a row of 
 INLINE const float *begin(const int format, const float *panel, int k) { return panel + (format == FLOATS ? 0 : HEAD) + (ptrdiff_t)k * stride(format); }
 
 #ifdef __wasm__
-INLINE Eight halves_of(s8 h) { return (Eight){vfloat((i4)wasm_i32x4_extend_low_i16x8((v128_t)h)), vfloat((i4)wasm_i32x4_extend_high_i16x8((v128_t)h))}; }
+INLINE Eight shorts(s8 h) { return (Eight){vfloat((i4)wasm_i32x4_extend_low_i16x8((v128_t)h)), vfloat((i4)wasm_i32x4_extend_high_i16x8((v128_t)h))}; }
 #else
-INLINE Eight halves_of(s8 h) { return (Eight){(f4){h[0], h[1], h[2], h[3]}, (f4){h[4], h[5], h[6], h[7]}}; }
+INLINE Eight shorts(s8 h) { return (Eight){(f4){h[0], h[1], h[2], h[3]}, (f4){h[4], h[5], h[6], h[7]}}; }
 #endif
 
 /* Bytes as they are, without scale and offset. */
@@ -113,7 +100,7 @@ INLINE Eight eight(const int format, const int finite, const float *p) {
   }
   b8 b;
   __builtin_memcpy(&b, p, 8);
-  return halves_of(__builtin_convertvector(b, s8));
+  return shorts(__builtin_convertvector(b, s8));
 }
 
 INLINE void widen_as(const int format, const int finite, const float *p, int k0, int k, float *to) {
@@ -370,32 +357,5 @@ void conv(Run *r, const Window *w) {
       gemm(a, lda, rows, kn, &packed, dst + at, w->f, n, k0 == 0, k0 + kn >= k, &here);
     }
     ends(r, &f, dst, w->f, m0, m0 + rows, column, column + n);
-  }
-}
-
-void pack(Run *r, const Pack *p) {
-  int k = p->taps * p->c, panels = (p->f + 7) / 8;
-  for (int i; (i = task(r)) < p->count * panels;) {
-    int f0 = i % panels * 8, f = MIN(8, p->f - f0), finite = 1;
-    float *to = r->base + p->dst + (ptrdiff_t)(i / panels) * p->dst_step + i % panels * panel(p->format, k), *head = to;
-    uint16_t *halves = (uint16_t *)(to + HEAD);
-    int8_t *bytes = (int8_t *)(to + HEAD);
-    for (int j = 0; j < HEAD && p->format != FLOATS; j++) {
-      float factor = j % 8 >= f ? 0 : p->factor < 0 ? 1 : r->base[p->factor + (ptrdiff_t)(i / panels) * p->factor_step + f0 + j % 8];
-      head[j] = factor * (j < 8 ? p->scale : p->min + 128.f * p->scale);
-    }
-    for (int tap = 0; tap < p->taps; tap++)
-      for (int c = 0; c < p->c; c++, to += 8, halves += 8, bytes += 8)
-        for (int j = 0; j < 8; j++) {
-          ptrdiff_t at = (ptrdiff_t)(i / panels) * p->src_step + (ptrdiff_t)tap * p->tap_step + (ptrdiff_t)c * p->c_step + (ptrdiff_t)(f0 + j) * p->f_step;
-          if (p->format == BYTES) {
-            bytes[j] = j < f ? (int8_t)(((const uint8_t *)(r->base + p->src))[at] - 128) : 0;
-            continue;
-          }
-          float x = j < f ? r->base[p->src + at] : 0;
-          if (p->format == FLOATS) to[j] = x;
-          else finite &= ((halves[j] = halved(x)) & 0x7c00) != 0x7c00;
-        }
-    if (p->format == HALVES) head[0] = (float)finite;
   }
 }

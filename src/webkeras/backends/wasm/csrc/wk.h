@@ -82,6 +82,10 @@ typedef struct {
 } Finish;
 
 Finish finish(const Run *r, const Epilogue *e, const int32_t *instruction);
+/* Floats of a panel of k rows, and of its head. */
+enum { HEAD = 16 };
+INLINE ptrdiff_t panel(int format, int k) { return (format == FLOATS ? 0 : HEAD) + (ptrdiff_t)k * (8 >> format); }
+
 /* Weights as PACK left them, from row k0 on: panels step floats apart. Where they are no floats, `room` takes a panel of k * 8 floats. */
 typedef struct {
   const float *panels;
