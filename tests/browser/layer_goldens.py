@@ -65,4 +65,5 @@ def check(measure: Measure, rows: list[str], backend: str) -> None:
     found = measure(rows, backend)
     assert len(found) == len(rows)
     right = [isinstance(e, float | int) and e <= tolerance(row, backend) for row, e in zip(rows, found, strict=True)]
-    assert not {row: e for row, e, ok in zip(rows, found, right, strict=True) if not ok}
+    wrong = {row: e for row, e, ok in zip(rows, found, right, strict=True) if not ok}
+    assert not wrong, wrong

@@ -27,9 +27,8 @@ FAMILIES = (
 
 def names(keras):
     """Every architecture that this Keras has, the small ones of each family first."""
-    found = {n for n, f in vars(keras.applications).items() if callable(f) and n[0].isupper()}
-    for module in vars(keras.applications).values():
-        found |= {n for n, f in vars(module).items() if hasattr(module, "decode_predictions") and callable(f) and n[0].isupper()}
+    places = [keras.applications, *(m for m in vars(keras.applications).values() if hasattr(m, "decode_predictions"))]
+    found = {n for place in places for n, f in vars(place).items() if callable(f) and n[0].isupper()}
     return sorted(found, key=lambda n: (FAMILIES.index(n) if n in FAMILIES else 99, n))
 
 
