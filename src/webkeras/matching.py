@@ -171,9 +171,9 @@ def owner(spec: Spec, name: str) -> str | None:
     """The layer that a weight's name names: the longest that fits, this model's own before those of models inside."""
     ways: list[Callable[[LayerSpec], list[str]]] = [
         lambda s: [s.name] if f"/{name}".find(f"/{s.name}/") >= 0 else [],
-        lambda s: [n for n in (s.name, *wrapped(s.config)) if name.startswith(f"{n}_") and "/" not in name],  # Keras 1
+        lambda s: [n for n in (s.name, *wrapped(s.config)) if re.match(rf"{re.escape(n)}_[^/]*$", name)],
     ]
-    for fitting in ways:
+    for fitting in ways[::-1] if spec.dialect == 1 else ways:
         own = [(n, s.name) for s in spec.layers for n in fitting(s)]
         inside = [(n, s.name) for s in spec.layers if s.model is not None for t in every(s.model) for n in fitting(t)]
         if own or inside:

@@ -124,6 +124,19 @@ def test_a_stride_that_keras_1_did_not_save_is_announced() -> None:
         assert make("ConvLSTM2D", {**config, "subsample": [2, 2]}, 1).strides == (2, 2)
 
 
+def test_keras_1_does_not_say_how_padded_images_lie() -> None:
+    def padded(*more: Any) -> Any:
+        first = {"name": "p", "padding": [1, 1], "batch_input_shape": [None, 3, 4, 5]}
+        rows = [{"class_name": "ZeroPadding2D", "config": first}, *more]
+        text = json.dumps({"class_name": "Sequential", "keras_version": "1.2.2", "config": rows}).encode()
+        return webkeras.load_model(text, backend="reference").predict(np.ones((1, 3, 4, 5), "float32"))
+
+    with pytest.warns(UserWarning, match="ZeroPadding2D 'p': Keras 1 does not save its dim_ordering"):
+        assert padded().shape == (1, 5, 6, 5)
+    pool = {"name": "pool", "pool_size": [1, 1], "strides": [1, 1], "border_mode": "valid", "dim_ordering": "th"}
+    assert padded({"class_name": "MaxPooling2D", "config": pool}).shape == (1, 3, 6, 7)
+
+
 def test_a_layer_that_is_no_cell_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"RNN 'r': .*Dense '' is no cell; expected a subclass of webkeras\.Cell"):
         make("RNN", {"name": "r", "cell": {"class_name": "Dense", "config": {"units": 3}}}, 3)

@@ -86,10 +86,20 @@ def wrapped():
     return Model(x, L.Flatten()(L.merge([first(y), second(y)], mode="concat")))
 
 
+def entered():
+    """A model whose first layer gives out its very input, and layers whose names have slashes."""
+    a = L.Input((16,))
+    y = L.Activation("linear")(a)
+    inner = Model(a, L.Dense(3, name="dense/1")(L.Dense(4, activation="tanh", name="dense/1/2")(y)))
+    x = L.Input((16,))
+    return Model(x, inner(L.Dense(16, name="out/er")(x)))
+
+
 MODELS = {"tf": lambda: images("tf"), "th": lambda: images("th")}
 MODELS.update(nested=nested, stacked=stacked, merged=merged, sequence=sequence)
 if hasattr(L, "Bidirectional"):
-    MODELS["wrapped"] = wrapped  # the last: all take their numbers from one generator
+    MODELS["wrapped"] = wrapped  # the last ones: all take their numbers from one generator
+    MODELS["entered"] = entered
 
 
 def randomise(m):
