@@ -1,6 +1,6 @@
 """Every layer golden on webgl2 and wasm in Chromium, in one Pyodide: its models share programs and a machine.
 
-The tests are in three files, test_layers_*.py, so that several processes share them.
+The tests are in two files, test_layers_*.py, so that two processes share them; more would compile more programs twice.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Every layer golden of Keras 2.15 in Chromium, a test for each file and backend."""
+"""Every layer golden of Keras 2 in Chromium, a test for each file and backend."""
 
 import pytest
 
 from tests.browser.layer_goldens import BACKENDS, check, files_of, measuring
 
-FILES = files_of("keras2.15")
+FILES = files_of("keras2")
 pytestmark = pytest.mark.driver_timeout(300)
 
 

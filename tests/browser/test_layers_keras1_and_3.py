@@ -1,10 +1,10 @@
-"""Every layer golden of Keras 3.15 in Chromium, a test for each file and backend."""
+"""Every layer golden of Keras 1 and 3 in Chromium, a test for each file and backend."""
 
 import pytest
 
 from tests.browser.layer_goldens import BACKENDS, check, files_of, measuring
 
-FILES = files_of("keras3")
+FILES = files_of("keras1", "keras3")
 pytestmark = pytest.mark.driver_timeout(300)
 
 
