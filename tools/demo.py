@@ -98,8 +98,6 @@ def lay_goldens() -> None:
 
     families, numbers, offset = [], [], 0
     for file in sorted((ROOT / "tests/golden/layers").glob("keras*/*.npz")):
-        if "theano" in file.parent.name:
-            continue  # a page cannot say which kernels are Theano's
         with np.load(file) as golden:
             index, values = json.loads(golden["index"].tobytes()), golden["values"]
         at = offset

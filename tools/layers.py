@@ -32,6 +32,13 @@ REFUSED = {
     "IntegerLookup": "oov_method `farmhash` with several places outside: Keras hashes the decimal text",
     "text layers in JavaScript": "the page takes numbers; Python takes text",
     "ConvLSTM2D, Keras 1": "not refused: `subsample` is not saved by Keras 1, so 1 is taken and a warning says so",
+    "ZeroPadding, Cropping, UpSampling, Keras 1": "not refused: `dim_ordering` is not saved; it is the other layers', "
+    "or else `tf`, and a warning says so",
+    "DenseFeatures, TFSMLayer, JaxLayer, FlaxLayer, TorchModuleWrapper": "what they hold is another library's",
+    "MaxPooling3D, AveragePooling3D": "not refused: with strides above the window and `same`, TensorFlow on a CPU lets "
+    "windows begin too late; ours begin where its documentation, its GPU, JAX and the 2D layers have them",
+    "RNN layers, Keras 3": "not refused: backends differ for masked steps (unrolled and zeroed, or stateful); ours is "
+    "what TensorFlow and Torch answer",
     "Lambda, custom layers": "until a meaning is registered: code inside a file is never run",
 }
 

@@ -49,7 +49,7 @@ export class Engine {
     }
   }
 
-  async load(id, { files, headers, backend, kerasVersion }) {
+  async load(id, { files, headers, backend, kerasVersion, theanoKernels }) {
     const began = performance.now(), parts = { boot: 0 }, about = {}, got = []; // [kind, name, bytes] each
     const told = (part, share) => {
       parts[part] = share;
@@ -77,7 +77,7 @@ export class Engine {
     await Promise.all([this.booting.then(() => told("boot", 1)), ...fetching]);
     const loaded = performance.now();
     this.tell(id, { type: "initprogress", progress: 0 });
-    const handle = this.page.load(got, await this.chosen(backend), kerasVersion);
+    const handle = this.page.load(got, await this.chosen(backend), kerasVersion, theanoKernels);
     try {
       await this.settle(this.page.warm(handle));
     } catch (e) {

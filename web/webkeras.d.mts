@@ -29,6 +29,8 @@ export interface Options {
   headers?: Record<string, string>;
   /** Which Keras wrote files that do not say so, as in "1.2.2". */
   kerasVersion?: string;
+  /** Whether the model was trained on Theano, which turned kernels around: files of Keras 1 do not tell. */
+  theanoKernels?: boolean;
   /** Run in a Web Worker. Default true. */
   worker?: boolean;
   /** Where pyodide/, engine.mjs and the rest lie. Default: where the script came from. */

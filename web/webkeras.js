@@ -90,10 +90,11 @@ globalThis.WebKeras = (() => {
 
     constructor(options) {
       super();
-      const { filepaths, gpu = true, backend, headers = {}, worker = true, base, kerasVersion } = options ?? {};
+      const { filepaths, gpu = true, backend, headers = {}, worker = true, base, kerasVersion, theanoKernels } = options ?? {};
       const at = (v) => (Array.isArray(v) ? v.map(at) : v instanceof Blob ? v : new URL(v, PAGE).href);
       const files = Object.fromEntries(Object.entries(filepaths ?? {}).map(([k, v]) => [k, at(v)]));
-      this.#loading = this.#load({ files, headers, backend: backend ?? (gpu ? "auto" : "cpu"), kerasVersion }, base, worker);
+      const told = { kerasVersion, theanoKernels: theanoKernels ?? undefined };
+      this.#loading = this.#load({ files, headers, backend: backend ?? (gpu ? "auto" : "cpu"), ...told }, base, worker);
       this.#loading.catch(() => {}); // ready() and predict() tell
     }
 

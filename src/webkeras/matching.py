@@ -115,12 +115,17 @@ def listed(spec: Spec, found: Weights, has_weights: HasWeights) -> Weights:
     return out
 
 
+def every(spec: Spec) -> Iterator[LayerSpec]:
+    """All layers, nested ones included."""
+    for s in spec.layers:
+        yield s
+        if s.model is not None:
+            yield from every(s.model)
+
+
 def names(spec: Spec) -> Iterator[str]:
     """The names of all layers, nested ones included."""
-    for s in spec.layers:
-        yield s.name
-        if s.model is not None:
-            yield from names(s.model)
+    return (s.name for s in every(spec))
 
 
 def split(spec: Spec, tensors: Sequence[Tensor], has_weights: HasWeights) -> Weights:
@@ -164,18 +169,27 @@ def _grouped(pairs: Any) -> Weights:
 
 def owner(spec: Spec, name: str) -> str | None:
     """The layer that a weight's name names: the longest that fits, this model's own before those of models inside."""
-    ways: list[Callable[[str], bool]] = [
-        lambda layer: f"/{name}".find(f"/{layer}/") >= 0,
-        lambda layer: name.startswith(f"{layer}_") and "/" not in name,  # Keras 1: dense_1_W
+    ways: list[Callable[[LayerSpec], list[str]]] = [
+        lambda s: [s.name] if f"/{name}".find(f"/{s.name}/") >= 0 else [],
+        lambda s: [n for n in (s.name, *wrapped(s.config)) if re.match(rf"{re.escape(n)}_[^/]*$", name)],
     ]
-    for fits in ways:
-        own = [s.name for s in spec.layers if fits(s.name)]
-        inside = [(n, s.name) for s in spec.layers if s.model is not None for n in names(s.model) if fits(n)]
-        if own:
-            return max(own, key=len)
-        if inside:
-            return max(inside, key=lambda pair: len(pair[0]))[1]
+    for fitting in ways[::-1] if spec.dialect == 1 else ways:
+        own = [(n, s.name) for s in spec.layers for n in fitting(s)]
+        inside = [(n, s.name) for s in spec.layers if s.model is not None for t in every(s.model) for n in fitting(t)]
+        if own or inside:
+            return max(own or inside, key=lambda pair: len(pair[0]))[1]
     return None
+
+
+def wrapped(config: Any) -> Iterator[str]:
+    """What weights inside a wrapper of Keras 1 may begin with: the names of its layer, or of a model's layers."""
+    rows = config.get("layer") or config.get("layers") if isinstance(config, dict) else config
+    for row in rows if isinstance(rows, list) else [rows]:
+        inner = row.get("config") if isinstance(row, dict) else None
+        if isinstance(inner, dict) and isinstance(inner.get("name"), str):
+            yield from (inner["name"], f"forward_{inner['name']}", f"backward_{inner['name']}")
+        if inner is not None:
+            yield from wrapped(inner)
 
 
 def stored(spec: Spec, here: Stored, path: tuple[str, ...]) -> Weights:

@@ -20,14 +20,15 @@ from webkeras.shapes import Shape, size
 from webkeras.trace import input_shapes, one_sample, output_names
 
 
-def load(given: Any, backend: str, keras_version: str | None) -> Model:
+def load(given: Any, backend: str, keras_version: str | None, theano_kernels: bool | None) -> Model:
     """A model from its files, [kind, name, Uint8Array] each: "model", "weights", "metadata", and the others they name.
 
+    The options are those of `load_model`.
     Raises ConfigError, WeightsError or NoBackend.
     """
     named = [(str(kind), files.File(JsBuffer(data), str(name))) for kind, name, data in given]
     beside = {f.name: f.buffer for kind, f in named if kind == "beside"}
-    return assembled(dict(named), beside, backend, keras_version=keras_version or None)
+    return assembled(dict(named), beside, backend, None, keras_version or None, theano_kernels)
 
 
 def describe(model: Model) -> str:

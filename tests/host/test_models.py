@@ -1,16 +1,18 @@
 """Whole models against genuine Keras, on the reference backend and through the passes of the others."""
 
+import base64
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import webkeras
 from encoder import encoder
 from tests.cases import error
 from tests.golden.models import rebuild
-from tools import assets
+from tools import assets, demo
 from webkeras.backends.webgl2.context import passes, plan
 from webkeras.backends.webgl2.layout import Limits
 from webkeras.backends.webgl2.program import program
@@ -91,6 +93,23 @@ def test_fer_explains_itself(fer):
     assert "SeparableConv2D 'separable_conv2d_1'" in text
     assert "Keras 2.0.5" in text
     assert len(text.splitlines()) > 200
+
+
+def test_the_model_of_nsfwjs_answers_as_keras(tmp_path):
+    """The TF.js files that the package carries, as they are but for their wrapping in JavaScript."""
+    document = demo.exported(assets.fetch("nsfw.js"))
+    ((shard,),) = [group["paths"] for group in document["weightsManifest"]]
+    (tmp_path / "model.json").write_text(json.dumps(document))
+    (tmp_path / shard).write_bytes(base64.b64decode(demo.exported(assets.fetch("nsfw_weights.js"))))
+    model = webkeras.load_model(tmp_path / "model.json", backend="reference")
+    left, top, size = 182, 40, 224  # as make_nsfw.py cuts it out
+    picture = Image.open(assets.fetch("astronaut.png")).convert("RGB")
+    square = np.asarray(picture.crop((left, top, left + size, top + size)), "float32") / 255
+    with np.load(GOLDEN / "nsfw.npz") as stored:
+        want = stored["output"]
+    y = model.predict(square[None])
+    assert np.abs(y - want).max() < 1e-5
+    assert y.argmax() == 2  # neutral
 
 
 @pytest.mark.parametrize("name", ["mobilenetv2", "resnet50"])

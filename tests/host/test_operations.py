@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 from pathlib import Path
@@ -35,6 +36,19 @@ def test_an_operation_answers_as_keras_does(name: str) -> None:
     for ours, (_, theirs) in zip(found, case.outputs, strict=True):
         assert ours.shape == theirs.shape
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name.startswith("3")])
+def test_an_operation_of_an_h5_file_has_no_module(name: str) -> None:
+    _, case = CASES[name]
+    config = copy.deepcopy(case.config)
+    for row in config["config"]["layers"]:
+        row.pop("module")
+    told, silent = (
+        webkeras.load_model(json.dumps(c).encode(), backend="reference", keras_version="3.15.1")
+        for c in (case.config, config)
+    )
+    assert str(silent.spec) == str(told.spec)
 
 
 def test_tensorflows_names_lead_somewhere() -> None:

@@ -13,8 +13,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "wasm"))
 import machine
 
+from tests import goldens
 from tests.cases import TOLERANCE, Case, cases, error
-from tests.host import test_layers as layers
 from webkeras.backends import _open
 from webkeras.graph import Graph, run
 
@@ -49,7 +49,9 @@ def test_kernels_mean_what_numpy_means(case: Case) -> None:
         assert error(got[k], w) < TOLERANCE["wasm"]
 
 
-@pytest.mark.parametrize(("path", "name"), layers.ROWS)
-def test_layer_answers_as_keras(path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("row", goldens.rows())
+def test_layer_answers_as_keras(row: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(_open, "reference", HostKernels())
-    layers.test_layer_answers_as_keras(path, name)
+    version, case = goldens.find(row)
+    found = goldens.answers(goldens.load(version, case, "reference"), case)
+    assert goldens.error(found, case) <= goldens.tolerance(row, "wasm")

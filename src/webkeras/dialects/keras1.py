@@ -8,11 +8,12 @@ Source: Keras 1.2.2, keras/models.py and keras/engine/topology.py, get_config an
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from webkeras.dialects.reader import Reader, implied_input
 from webkeras.errors import ConfigError
-from webkeras.spec import Call, LayerSpec, Ref, Spec
+from webkeras.spec import Call, LayerSpec, Ref, Spec, replace
 
 #: Classes whose dim_ordering Keras 1 does not save: it is that of the other layers.
 SILENT = ("ZeroPadding", "Cropping", "UpSampling")
@@ -45,14 +46,35 @@ class Keras1(Reader):
         tensors = [Ref(*row[:3]) for row in node]
         return Call(tensors if len(tensors) == 1 else [tensors])
 
+    def functional(self, class_name: str, config: dict[str, Any]) -> Spec:
+        """A graph. A layer that gives out its very input, as a linear activation does, stands for it in the file."""
+        found = super().functional(class_name, config)
+        layers = {s.name: s for s in found.layers}
+
+        def entrance(r: Ref) -> Ref:
+            for _ in layers:
+                calls = layers[r.layer].calls
+                before = list(calls[r.call].refs()) if r.call < len(calls) else []
+                if layers[r.layer].class_name == "InputLayer" or len(before) != 1:
+                    break
+                r = before[0]
+            return r
+
+        found.takes = replace(found.takes, entrance)
+        return found
+
     def layer(self, row: dict[str, Any]) -> LayerSpec:
         """One layer; until 1.0 its class stood under "name" and its own name under "custom_name"."""
         if "class_name" not in row:
             row = {"class_name": row["name"], "config": {**row, "name": row.get("custom_name")}}
         found = super().layer(row)
         config = dict(found.config)
-        if found.class_name.startswith(SILENT) and not found.class_name.endswith("1D") and len(self.ordering) == 1:
-            config.setdefault("dim_ordering", min(self.ordering))
+        if found.class_name.startswith(SILENT) and not found.class_name.endswith("1D") and "dim_ordering" not in config:
+            config["dim_ordering"] = min(self.ordering) if len(self.ordering) == 1 else "tf"
+            if len(self.ordering) != 1:
+                told = f"{found.class_name} {found.name!r}: Keras 1 does not save its dim_ordering, and other layers"
+                told += ' do not tell; "tf" is taken. Write "dim_ordering" into the config where it was "th"'
+                warnings.warn(told, stacklevel=2)
         if found.class_name.startswith("ZeroPadding"):
             config["padding"] = sides(config.get("padding", 1))
         return LayerSpec(found.class_name, found.name, config, found.calls, found.model, found.shared)

@@ -16,6 +16,8 @@ from webkeras.spec import Call, LayerSpec, Ref, Spec, snake
 from webkeras.text import short
 
 OPERATION = "Operation"
+#: Operations that are given a dtype.
+TYPED = frozenset("Cast Cumprod Cumsum FullLike MultiHot OneHot OnesLike Prod SaturateCast View ZerosLike".split())
 
 
 def read(data: dict[str, Any], version: str) -> Spec:
@@ -50,7 +52,9 @@ def is_operation(row: dict[str, Any]) -> bool:
     if row.get("module"):
         return str(row["module"]).startswith(("keras.src.ops", "keras.ops"))
     config = row["config"]
-    return isinstance(config, dict) and not {"dtype", "trainable", "layers", "batch_shape"} & set(config)
+    if not isinstance(config, dict) or {"trainable", "layers", "batch_shape"} & set(config):
+        return False
+    return "dtype" not in config or row["class_name"] in TYPED
 
 
 def value(x: Any) -> Any:

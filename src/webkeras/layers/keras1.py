@@ -116,8 +116,8 @@ class Highway(Layer):
     """t * activation(x @ W + b) + (1 - t) * x with t = sigmoid(x @ W_carry + b_carry)."""
 
     activation = activation()
-    use_bias = key(boolean, True, keras1="bias")
-    training = ("transform_bias",)
+    use_bias = key(boolean, True, keras2="bias")  # Keras 2 kept it, with the names of Keras 1
+    training = ("transform_bias", "init", "input_dim")
 
     def build(self, x: Shape) -> dict[str, Shape]:
         kernels: dict[str, Shape] = dict.fromkeys(("W", "W_carry"), (x[-1], x[-1]))
@@ -140,9 +140,10 @@ class Highway(Layer):
 class MaxoutDense(Layer):
     """The largest of nb_feature dense products, element by element: W (nb_feature, c, units)."""
 
-    units = key(whole, keras1="output_dim")
+    units = key(whole, keras2="output_dim")
     nb_feature = key(whole, 4)
-    use_bias = key(boolean, True, keras1="bias")
+    use_bias = key(boolean, True, keras2="bias")
+    training = ("init", "input_dim")
 
     def build(self, x: Shape) -> dict[str, Shape]:
         k, u = self.nb_feature, self.units

@@ -10,7 +10,7 @@ from webkeras import ops
 from webkeras.errors import ShapeError
 from webkeras.layers.base import Layer, key, layer
 from webkeras.layers.normalization import unit
-from webkeras.layers.read import anything, boolean
+from webkeras.layers.read import anything, boolean, number
 from webkeras.shapes import axis, broadcast
 
 
@@ -61,6 +61,21 @@ class Average(Merge):
 
     def call(self, xs: list[Any], mask: Any = None) -> Any:
         return ops.multiply(super().call(xs), 1.0 / len(xs))
+
+
+@layer("CustomScaleLayer")
+class CustomScaleLayer(Layer):
+    """The first input and `scale` times the second; InceptionResNetV2 of keras.applications has it.
+
+    Source: keras/src/applications/inception_resnet_v2.py
+    """
+
+    scale = key(number)
+
+    def call(self, xs: list[Any]) -> Any:
+        if len(xs) != 2:
+            raise ShapeError(f"{len(xs)} inputs; expected two")
+        return xs[0] + xs[1] * self.scale
 
 
 @layer("Multiply")

@@ -51,14 +51,15 @@ class Recurrent(Cell):
         x, given = self.entering(x), [self.entering_state(s) for s in given]
         mask = mask[0] if isinstance(mask, list) else mask
         mask = ops.transpose(mask, perm=(1, 0)) if mask is not None and self.time_major else mask
-        zero = self.zero_output_for_mask
         before = self.before(x, given, [(x.shape[0], *s) for s in self.states(tuple(x.shape))])
-        slip = bool(zero and self.unroll and self.go_backwards and mask is not None and self.forgetful())
-        ys, after = self.run(x, before, mask, self.go_backwards, zero and not slip)
-        if slip:  # Keras 2.15 gives 0 where the mask, which it forgets to turn around, says so
-            ys = flip(ops.where(ops.reshape(mask, shape=(*mask.shape, *(1,) * (len(ys.shape) - 2))), flip(ys), 0.0))
-        if mask is not None and not zero and (given or self.stateful) and self.forgetful():
+        forgetful = mask is not None and self.forgetful()
+        slip = self.zero_output_for_mask and self.unroll and self.go_backwards and self.return_sequences and forgetful
+        zero = self.zero_output_for_mask and not slip
+        ys, after = self.run(x, before, mask, self.go_backwards, zero)
+        if forgetful and not zero and (given or self.stateful):
             ys = ops.where(self.begun(mask, len(ys.shape)), ys, 0.0)
+        if slip:  # 0 goes where the mask says so that Keras, on TensorFlow, forgets to turn around
+            ys = flip(ops.where(ops.reshape(mask, shape=(*mask.shape, *(1,) * (len(ys.shape) - 2))), flip(ys), 0.0))
         if self.stateful and isinstance(x, Value):
             keep(self, after)
         y = self.leaving(flip(ys) if self.go_backwards else ys) if self.return_sequences else self.last(ys)
@@ -92,8 +93,12 @@ class Recurrent(Cell):
         return given or kept or [zeros(x, s) for s in shapes]
 
     def forgetful(self) -> bool:
-        """Is 0 given out before the first step that is not masked? Before tf.keras, and on JAX, the first state is."""
-        return self.dialect == 2 and Version(self.dialect).tf
+        """Is 0 given out before the first step that is not masked? Before tf.keras the first state was.
+
+        Backends of Keras 3 differ, and a file does not say which it was. Ours is the meaning of TensorFlow and Torch,
+        which is Keras 2.15's too; on JAX the first state is given out, and zero_output_for_mask unknown where unrolled.
+        """
+        return self.dialect == 3 or (self.dialect == 2 and Version(self.dialect).tf)
 
     def begun(self, mask: Any, rank: int) -> Any:
         """(n, t, 1, ...), of `rank` axes: 1 from the first step on that is not masked."""

@@ -74,8 +74,32 @@ def sequence():
     return chain(*(rows + [L.TimeDistributed(L.Dense(2)), L.Flatten()]))
 
 
+def wrapped():
+    """Models in a model, with wrappers in them, whose weights have the names of what is wrapped."""
+    a, b = L.Input((4, 4)), L.Input((4, 4))
+    inner = chain(L.Dense(3, input_dim=4, activation="tanh"), L.Dense(2))
+    first = Model(a, L.TimeDistributed(inner)(L.TimeDistributed(L.Dense(4))(a)))
+    layers = [L.Bidirectional(L.GRU(2, return_sequences=True)), L.Bidirectional(L.LSTM(2, return_sequences=True, consume_less="gpu"))]
+    second = Model(b, layers[1](layers[0](b)))
+    x = L.Input((16,))
+    y = L.Reshape((4, 4))(x)
+    return Model(x, L.Flatten()(L.merge([first(y), second(y)], mode="concat")))
+
+
+def entered():
+    """A model whose first layer gives out its very input, and layers whose names have slashes."""
+    a = L.Input((16,))
+    y = L.Activation("linear")(a)
+    inner = Model(a, L.Dense(3, name="dense/1")(L.Dense(4, activation="tanh", name="dense/1/2")(y)))
+    x = L.Input((16,))
+    return Model(x, inner(L.Dense(16, name="out/er")(x)))
+
+
 MODELS = {"tf": lambda: images("tf"), "th": lambda: images("th")}
 MODELS.update(nested=nested, stacked=stacked, merged=merged, sequence=sequence)
+if hasattr(L, "Bidirectional"):
+    MODELS["wrapped"] = wrapped  # the last ones: all take their numbers from one generator
+    MODELS["entered"] = entered
 
 
 def randomise(m):

@@ -57,3 +57,8 @@ one("AlphaDropout", (4,), rate=0.5)
 one("GaussianDropout", (4,), rate=0.5)
 one("GaussianNoise", (4,), stddev=0.5)
 one("ActivityRegularization", (4,), l1=0.1, l2=0.2)
+
+# Keras 2.1.2 keeps these of Keras 1
+one("Highway", (4,), activation="tanh", only=2)
+one("Highway", (3,), bias=False, only=2)
+one("MaxoutDense", (5,), output_dim=3, nb_feature=2, only=2)

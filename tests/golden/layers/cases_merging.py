@@ -22,6 +22,13 @@ one("Dot", (3,), (4, 3), axes=(1, 2))
 one("Dot", (2, 4, 3), (3, 5), axes=(3, 1))
 one("Dot", (2, 4, 3), (5, 3, 2), axes=(1, 3))
 
+for mode in ("sum", "mul", "ave", "max", "concat"):  # Keras 2.1.2 keeps it
+    one("Merge", (4, 3), (4, 3), mode=mode, only=2)
+for mode in ("dot", "cos"):
+    one("Merge", (4,), (4,), mode=mode, dot_axes=(1, 1), only=2)
+    one("Merge", (4, 3), (4, 3), mode=mode, dot_axes=(2, 2), only=2)
+one("Merge", (4, 3), (2, 3), mode="concat", concat_axis=1, only=2)
+
 
 def ended(r):
     """Two sequences that end in zeros after different lengths."""

@@ -226,6 +226,7 @@ def others():
         "Core": {"flatten": one(L.Flatten, (3, 4, 2)), "reshape": one(L.Reshape, (3, 4), (2, -1)), "permute": one(L.Permute, (3, 4), (2, 1)), "repeat": one(L.RepeatVector, (4,), 3),
                  "softmax_3d": one(L.Activation, (3, 4), "softmax"), "noise": lambda: S(L.GaussianNoise(0.1, input_shape=(4,)), L.GaussianDropout(0.2), L.ActivityRegularization(l1=0.1)),
                  "spatial": lambda: S(L.SpatialDropout2D(0.5, input_shape=(4, 5, 2)), L.Flatten(), L.Dense(2)), "spatial1": one(L.SpatialDropout1D, (4, 5), 0.5),
+                 "spatial3": lambda: S(L.SpatialDropout3D(0.5, input_shape=(2, 3, 4, 2)), L.Flatten(), L.Dense(2)),
                  "th_flatten": lambda: S(L.Convolution2D(2, 3, 3, input_shape=(3, 5, 6), **TH), L.Flatten(), L.Dense(2))},
         "LocallyConnected": {"1d": one(L.LocallyConnected1D, (6, 3), 2, 3), "1d_strided": one(L.LocallyConnected1D, (7, 3), 2, 3, subsample_length=2, bias=False),
                              "2d": one(L.LocallyConnected2D, (5, 6, 2), 3, 3, 2), "2d_strided": one(L.LocallyConnected2D, (7, 7, 2), 3, 3, 3, subsample=(2, 2), activation="relu"),

@@ -1,11 +1,13 @@
 """Make the golden files of recurrent layers and wrappers:  python make_layers_recurrent.py [CLASS...]
 
-Run with Keras 2.15 (TensorFlow 2.15.1), Keras 2.1.2 (TensorFlow 1.4.1) and Keras 3.15 (KERAS_BACKEND=jax). Writes keras<version>/<Class>.npz
+Run with Keras 2.15 (TensorFlow 2.15.1), Keras 2.1.2 (TensorFlow 1.4.1) and Keras 3.15 (KERAS_BACKEND=jax; and KERAS_BACKEND=tensorflow with
+TensorFlow 2.19, which makes RNN_masked.npz alone). Writes keras<version>/<Class>.npz
 beside itself (layout: golden_file.py). A row of a table is a name and a function of `keras.layers` that gives a model; what a Keras version does
 not know is left out and said. A case whose notes hold "calls" was asked several times in a row, as a stateful model is: its inputs and outputs
 stand one call after another on the batch axis, and "reset_before" says before which calls the states were reset.
 """
 
+import itertools
 import json
 import os
 import sys
@@ -133,8 +135,27 @@ def bidirectional():
         rows["masked_state"] = lambda: chain(L.Masking(0.0), B(L.LSTM(3, return_state=True, return_sequences=True)))
         rows["backward_layer"] = lambda: chain(B(L.LSTM(3), backward_layer=L.GRU(3, go_backwards=True)))
         rows["backwards"] = lambda: chain(B(L.LSTM(3, go_backwards=True, return_sequences=True)))
-    if NEW and keras.__version__ < "3":  # Keras 3 means another thing on every backend
+    if NEW and keras.__version__ < "3":
         rows["masked_unrolled"] = lambda: chain(L.Masking(0.0), B(L.LSTM(3, return_sequences=True, unroll=True)))
+    return rows
+
+
+def masked():
+    """Every way through a masked sequence, in which backends of Keras 3 differ. This is TensorFlow's."""
+    rows = {}
+    for i, (unroll, back, zero, sequences) in enumerate(itertools.product((False, True), repeat=4)):
+        options = {"unroll": unroll, "go_backwards": back, "zero_output_for_mask": zero, "return_sequences": sequences}
+        title = " ".join(k for k in sorted(options) if options[k]) or "plain"
+        layer = (L.LSTM, L.GRU, L.SimpleRNN)[i % 3]
+        rows[title] = lambda o=options, layer=layer: chain(L.Masking(0.0), layer(2, return_state=True, **o))
+        rows[title + ", stateful"] = lambda o=options, layer=layer: chain(L.Masking(0.0), layer(2, stateful=True, **o), batch=N)
+    stack = [lambda: L.LSTMCell(2), lambda: L.GRUCell(3)]
+    rows["stacked"] = lambda: chain(
+        L.Masking(0.0), L.RNN([make() for make in stack], return_sequences=True, unroll=True, go_backwards=True, zero_output_for_mask=True))
+    for mode in ("concat", None):
+        for o in ({"return_sequences": True}, {"return_sequences": True, "go_backwards": True}, {}):
+            rows["Bidirectional {} {}".format(mode, " ".join(o))] = lambda o=o, mode=mode: chain(
+                L.Masking(0.0), L.Bidirectional(L.LSTM(2, unroll=True, **o), merge_mode=mode))
     return rows
 
 
@@ -196,6 +217,8 @@ if keras.__version__.startswith("2.15"):
     TABLES.update({"CuDNNLSTM": dict, "CuDNNGRU": dict})
 if not NEW:
     del TABLES["RNN"]
+if keras.backend.backend() == "tensorflow" and NEW:
+    TABLES = {"RNN_masked": masked} if keras.__version__ > "3" else dict(TABLES, RNN_masked=masked)
 
 
 def variables(model):

@@ -49,7 +49,8 @@ async function answers(model, { notes: { calls = 1, reset_before = [] } }, input
 }
 
 async function run(c, values, backend) {
-  const { weights, inputs, outputs } = unpacked(c, values), model = new WebKeras.Model({ filepaths: blobs(c.config, weights), backend });
+  const { weights, inputs, outputs } = unpacked(c, values), filepaths = blobs(c.config, weights);
+  const model = new WebKeras.Model({ filepaths, backend, theanoKernels: c.notes.theano });
   try {
     await model.ready();
     const out = await answers(model, c, inputs);
