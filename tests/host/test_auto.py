@@ -152,7 +152,7 @@ def test_the_choice_is_made_once(use):
 def test_where_one_is_quick_enough_no_other_is_tried(use):
     begin, go_on = use
     clock = Clock()
-    quick, other = Backend("wasm", clock, 0.9, 0.0008), Backend("webgl2", clock, 0.0001)
+    quick, other = Backend("wasm", clock, 0.9, 0.0004), Backend("webgl2", clock, 0.0001)
     auto = among(clock, quick, other)
     go_on(begin(auto), 9)
     assert auto.name == "wasm"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from webkeras.backends import Backend, Executable
 
 RUNS = 3  # the first one warms up, the best of the others counts
-QUICK = 0.001  # seconds; no other backend is tried then: what a GPU takes to answer at all is not much less
+QUICK = 0.0005  # seconds; no other backend is tried then: a GPU takes as long to answer at all (H200: 0.44 at least)
 PATIENCE = 0.25  # seconds after which one run more is not worth the wait
 WORSE = 2.0  # times the best after which one run more cannot change much
 
