@@ -207,29 +207,55 @@ def test_the_python_cell_runs_what_is_typed(page):
     assert waited(page, "document.getElementById('out').textContent.trim() === '42' && '42'") == "42"
 
 
-def test_demos_work_offline_after_a_visit(site):
-    """The index registers the service worker; what was visited since then is there without a network."""
-    demos = ["mnist-cnn", "sentiment"]
-    site.open("demos/index.html")
+def ran(site):
+    return waited(site, "/\\d ms/.test(document.getElementById('status').textContent)")
+
+
+def opened(site):
+    site.driver.find_element(By.ID, "example").click()
+    waited(site, f"!{by('opened')}.hidden")
+    site.driver.find_element(By.CSS_SELECTOR, "#form .first").send_keys(Keys.ENTER)
+    assert "digit = " in waited(site, "document.querySelector('#outputs code')?.textContent")
+
+
+def tested(site):
+    waited(site, f"document.querySelectorAll('#family option').length > 5 && {STATUS} === 'Ready.'")
+    Select(site.driver.find_element(By.ID, "backend")).select_by_value("wasm")
+    Select(site.driver.find_element(By.ID, "family")).select_by_visible_text("Masking")
+    site.driver.find_element(By.ID, "go").click()
+    summary = waited(site, f"/cases right/.test({by('summary')}.textContent) && {by('summary')}.textContent")
+    assert re.match(r"([1-9]\d*) of \1 cases right", summary)
+
+
+def answered(site):
+    assert " ms" in waited(site, ANSWERED)
+
+
+def read(site):
+    assert len(site.driver.find_elements(By.CSS_SELECTOR, ".cards a")) == len(PAGES) - 1
+
+
+USED = {"index.html": read, "open/index.html": opened, "python/index.html": ran, "tests/index.html": tested}
+
+
+def test_every_page_works_offline_after_one_visit(site):
+    """The first visit begins without a service worker. Then the browser's own cache is emptied, and the server ends."""
+    for path in reversed(PAGES):
+        site.open(f"demos/{path}")
+        USED.get(path, answered)(site)
     site.js("""
-        await navigator.serviceWorker.ready;
-        while (!navigator.serviceWorker.controller) await new Promise((done) => setTimeout(done, 50));
-    """)
-    for name in demos:
-        site.open(f"demos/{name}/index.html")
-        waited(site, ANSWERED)
-    site.js("""
-        for (let i = 0; i < 100; i++) {  // the snapshot is large; the worker writes it at leisure
-          if (await caches.match("/pyodide/snapshot.bin", { ignoreVary: true })) return;
-          await new Promise((done) => setTimeout(done, 200));
+        const cache = await caches.open("webkeras-offline"), count = async () => (await cache.keys()).length;
+        for (let before = -1, now = 0; before !== now; now = await count()) { // written at leisure
+          before = now;
+          await new Promise((done) => setTimeout(done, 1000));
         }
-        throw new Error("nothing was kept");
     """)
+    site.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
     site.stop()
     try:
-        for name in demos:
-            site.open(f"demos/{name}/index.html")
-            assert " ms" in waited(site, ANSWERED)
+        for path in PAGES:
+            site.open(f"demos/{path}")
+            USED.get(path, answered)(site)
     finally:
         site.start(int(site.address.rpartition(":")[2]))
         site.js("for (const r of await navigator.serviceWorker.getRegistrations()) await r.unregister();")

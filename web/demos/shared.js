@@ -1,4 +1,5 @@
 // shared.js - what the demo pages share: a model on the backend the visitor chose, bars, layers as images, pictures.
+import "./visited.js";
 import WebKeras from "../webkeras.mjs";
 
 export const $ = (id) => document.getElementById(id);

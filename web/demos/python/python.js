@@ -1,4 +1,5 @@
 // python.js - a cell of Python, and what it prints. Plain Pyodide: nothing here is webkeras' own but the package.
+import "../visited.js";
 import { loadPyodide } from "../../pyodide/pyodide.mjs";
 
 const $ = (id) => document.getElementById(id);
