@@ -36,19 +36,21 @@ PREDICTING = """
 """
 
 
+BUSY = f"for (const end = performance.now() + {40 * FRAME}; performance.now() < end; );"
+
+
 def test_the_page_is_free_while_a_model_predicts(site, devtools):
-    """In the worker, on the CPU and on the GPU; the same in the page shows that a busy page would be seen."""
+    """In the worker, on the CPU and on the GPU, and on the CPU in the page itself; a busy page is seen as one."""
     demo.lay_out()
     site.open("page.html")
-    free, busy = ("nsfw_mobilenet_v2", "wasm", True), ("nsfw_mobilenet_v2", "wasm", False)
+    assert devtools().busy(lambda: site.js(BUSY)) > FRAME
     longest = {}
-    for case in (free, ("fer", "webgl2", True), busy):
+    for case in (("nsfw_mobilenet_v2", "wasm", True), ("fer", "webgl2", True), ("nsfw_mobilenet_v2", "wasm", False)):
         site.js(PREDICTING, *case)
         longest[case] = devtools().busy(
             lambda: site.js("for (let i = 0; i < 3; i++) await model.predict({input: picture})")
         )
         site.js("await model.dispose()")
-    assert longest.pop(busy) > FRAME
     assert max(longest.values()) <= FRAME, longest
 
 
