@@ -182,7 +182,7 @@ NOPE = {"class_name": "Nope", "config": {"name": "n"}}
     [
         ("broken.json", b"{", ["broken.json"]),
         ("odd.json", json.dumps({"class_name": "Sequential", "config": [NOPE]}).encode(), ["Nope"]),
-        ("a.buf", b"1234", ["model itself"]),
+        ("a.buf", b"1234", ["a.buf goes with a model"]),
         ("zip.keras", b"PK\x03\x04 not really", ["zip.keras"]),
         ("h.h5", b"\x89HDF\r\n\x1a\n" + bytes(64), ["h.h5"]),
     ],

@@ -1,6 +1,6 @@
 // shared.js - what the demo pages share: a model on the backend the visitor chose, bars, layers as images, pictures.
-import "./visited.js";
 import WebKeras from "../webkeras.mjs";
+import { kept } from "./visited.js";
 
 export const $ = (id) => document.getElementById(id);
 
@@ -44,6 +44,7 @@ export class Machine {
   }
 
   async offer() {
+    await kept;
     const why = await WebKeras.backends();
     for (const [name, reason] of Object.entries(why))
       this.choice.append(element("option", { value: name, textContent: NAMES[name] + (reason ? ": not here" : ""), disabled: Boolean(reason), title: reason }));

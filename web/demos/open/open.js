@@ -14,7 +14,10 @@ function sorted(files) {
     else if (found[kind]) throw new Error(`Both ${found[kind].name} and ${file.name} look like the ${kind}; choose one.`);
     else found[kind] = file;
   }
-  if (!found.model) throw new Error("The model itself is not among the files; choose the .keras or .h5 file, or .json, .buf and metadata together.");
+  if (!found.model) {
+    const names = [...found.weights, found.metadata].filter(Boolean).map((f) => f.name).join(" and ");
+    throw new Error(`${names} goes with a model that is not among the files; choose its .json too, or the whole .keras or .h5 alone.`);
+  }
   const { weights, ...rest } = found; // several are shards, which another file names
   return weights.length ? { ...rest, weights: weights.length > 1 ? weights : weights[0] } : rest;
 }

@@ -6,6 +6,7 @@ import json
 import struct
 from collections.abc import Mapping
 from importlib import resources
+from inspect import isawaitable
 from typing import Any
 
 from webkeras.backends import crossing
@@ -148,10 +149,8 @@ class WasmExecutable:
 
     async def run_async(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         """In the page itself with a rest after every few milliseconds of work; in a worker at once."""
-        from pyodide.ffi import JsPromise
-
         given = self.machine.predict(self._fed(feeds))
-        return crossing.outputs(await given if isinstance(given, JsPromise) else given)
+        return crossing.outputs(await given if isawaitable(given) else given)
 
     def free(self) -> None:
         self.machine.free()
