@@ -63,6 +63,7 @@ canvas.addEventListener("keydown", (e) => {
   e.preventDefault();
   look();
 });
+for (const [id, by] of [["closer", 1 / 1.2], ["wider", 1.2]]) $(id).addEventListener("click", () => { zoom(by); look(); }); // a finger cannot scroll the frame
 pictures(machine, $("file"), canvas, (image) => { frame(image); return look(); });
 $("again").addEventListener("click", astronaut);
 bars($("bars"), named(new Float32Array(LABELS.length)));
