@@ -1,5 +1,6 @@
 """The demo pages as a visitor meets them: what they answer, how they are used, who can use them."""
 
+import itertools
 import json
 import re
 import tarfile
@@ -118,6 +119,21 @@ def test_a_digit_can_be_had_by_keyboard(page):
     page.driver.find_element(By.ID, "pad").send_keys("4")
     first = "document.querySelector('#bars .first')?.textContent.trim()"
     assert waited(page, f"{first} === '4' && {first}") == "4"
+
+
+def test_what_is_asked_for_later_does_not_wait_for_all_tiles(page):
+    page.open("demos/super-resolution/index.html")
+    waited(page, f"{by('progress')}.value > 0 && {by('progress')}.value < 1")
+    page.js(
+        f"""
+        const progress = {by("progress")};
+        globalThis.seen = [progress.value];
+        new MutationObserver(() => seen.push(progress.value)).observe(progress, {{ attributes: true }});
+        """
+    )
+    Select(page.driver.find_element(By.ID, "backend")).select_by_value("wasm")
+    seen = waited(page, "seen.at(-1) === 1 && seen")
+    assert any(b <= a < 1 for a, b in itertools.pairwise(seen)), seen
 
 
 def test_what_is_no_picture_is_said(page, tmp_path):
