@@ -58,9 +58,7 @@ def kernels() -> Any:
             "this copy of webkeras was made without its WebAssembly modules; run python -m tools.build_wasm"
         )
     if not hasattr(js, "webkerasWasm"):
-        from pyodide.code import run_js
-
-        run_js(_files["machine.js"].decode())
+        crossing.script("machine.js", _files["machine.js"].decode())
     try:
         _opened = js.webkerasWasm.open(
             to_js(_files["kernels_relaxed.wasm"]), to_js(_files["kernels.wasm"]), _threads(js)
