@@ -251,7 +251,7 @@ def opened(site):
     assert "digit = " in waited(site, "document.querySelector('#outputs code')?.textContent")
 
 
-def tested(site):
+def run_there(site):
     waited(site, f"document.querySelectorAll('#family option').length > 5 && {STATUS} === 'Ready.'")
     Select(site.driver.find_element(By.ID, "backend")).select_by_value("wasm")
     Select(site.driver.find_element(By.ID, "family")).select_by_visible_text("Masking")
@@ -268,7 +268,7 @@ def read(site):
     assert len(site.driver.find_elements(By.CSS_SELECTOR, ".cards a")) == len(PAGES) - 1
 
 
-USED = {"index.html": read, "open/index.html": opened, "python/index.html": ran, "tests/index.html": tested}
+USED = {"index.html": read, "open/index.html": opened, "python/index.html": ran, "tests/index.html": run_there}
 
 
 def test_every_page_works_offline_after_one_visit(site):
