@@ -172,7 +172,7 @@ def test_a_short_plan_is_run_by_as_many_threads_as_are_quicker(machine_page, mni
         const late = (f) => (...a) => { const t = performance.now() + 100; f(...a); while (performance.now() < t); };
         for (const name of ["run", "run_all"]) {
           machine.kernels = { ...kernels, [name]: late(kernels[name]) };
-          machine.turn = 0;
+          machine.trial = 0;
           for (let i = 0; i < 6; i++) machine.run(feeds);
           found.push(machine.best);
         }
