@@ -116,11 +116,16 @@ globalThis.webkerasWasm = (() => {
       for (const w of this.workers.splice(0)) w.terminate();
     }
 
-    // A program into the memory, if it is not there; workers may still be looking whether the last one is over.
+    // Workers may still be looking whether the last program is over.
+    left() {
+      const at = this.shared / 4, others = this.threads - 1;
+      return !others || !Atomics.load(this.words, at) || Atomics.load(this.words, at + 1) === others;
+    }
+
+    // A program into the memory, if it is not there.
     put(program) {
       if (this.held === program) return;
-      const at = this.shared / 4, others = this.threads - 1;
-      while (others && Atomics.load(this.words, at) && Atomics.load(this.words, at + 1) !== others);
+      while (!this.left());
       this.words.set(program, this.program / 4);
       this.held = program;
     }
@@ -191,8 +196,8 @@ globalThis.webkerasWasm = (() => {
           [turn, at, began] = [this.turn, 0, performance.now()];
         }
         this.work(parts[at++], 1);
-        if (performance.now() - began < SLICE) continue;
-        await pause();
+        if (this.left() && performance.now() - began < SLICE) continue;
+        do await pause(); while (this.live() && !this.left());
         began = performance.now();
       }
       return this.read();
