@@ -252,6 +252,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if not args.model.is_file():
             raise BadInput("there is no such file")
+        if Path(name).name != name:
+            raise BadInput(f"--name {name}: no file is called so; give -o for the folder, and a plain name")
         if out / f"{name}.json" == args.model:
             raise BadInput("would be overwritten; give another --name, or a folder with -o")
         rows, paths = encode(args.model, out, name, args.quantize, args.shard_mib)

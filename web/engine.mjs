@@ -196,7 +196,7 @@ class Again {
   async run(inputs) {
     const began = performance.now(), feeds = {}, outputs = {};
     for (const k in this.names) feeds[this.names[k]] = inputs[k].data;
-    const results = await this.machine.run(feeds);
+    const results = await this.machine.predict(feeds);
     for (const k in this.shapes) outputs[k] = { data: results[k], shape: [...this.shapes[k]] };
     return { outputs, own: this.own, stats: { predict: performance.now() - began, backend: this.backend } };
   }

@@ -1,7 +1,7 @@
 // Types of webkeras.mjs; with the plain script the same names are in the global WebKeras.
 
 export type Backend = "webgl2" | "webgl2-half" | "wasm" | "wasm-half" | "reference";
-export type Numbers = Float32Array | ArrayLike<number> | NestedNumbers;
+export type Numbers = Float32Array | ArrayLike<number> | BigInt64Array | BigUint64Array | NestedNumbers;
 export interface NestedNumbers extends Array<number | NestedNumbers> {}
 /** Flat numbers, and their shape where the model leaves a dimension open (with or without the batch axis). */
 export interface Shaped {
@@ -103,7 +103,12 @@ export class Model extends EventTarget {
   explain(): Promise<string>;
   resetStates(): Promise<void>;
   dispose(): Promise<void>;
-  addEventListener<K extends keyof ModelEvents>(type: K, listener: (event: ModelEvents[K]) => void): void;
+  addEventListener<K extends keyof ModelEvents>(
+    type: K, listener: (event: ModelEvents[K]) => void, options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<K extends keyof ModelEvents>(
+    type: K, listener: (event: ModelEvents[K]) => void, options?: boolean | EventListenerOptions,
+  ): void;
 }
 
 /** Every backend: "" where it works here, else why not. */

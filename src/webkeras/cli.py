@@ -16,13 +16,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from webkeras.errors import WebKerasError
+from webkeras import loading
+from webkeras.buffer import Buffer
+from webkeras.errors import ConfigError, WebKerasError
+from webkeras.files import File, open_model
 from webkeras.layers import LAYERS
 from webkeras.lazy import np
-from webkeras.loading import load_model
-from webkeras.model import Model
 from webkeras.serve import serve_until_interrupted
 from webkeras.shapes import size
+from webkeras.spec import LayerSpec, Spec, flat
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,9 +61,16 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("serve", help="serve a folder on this machine, as pages with webkeras like it")
     one.add_argument("folder", type=Path, nargs="?", default=Path())
-    one.add_argument("--port", type=int, default=8000)
+    one.add_argument("--port", type=port, default=8000, help="8000 where nothing else is said; if taken, any other")
     one.set_defaults(run=lambda args: serve(args.folder, args.port))
     return top
+
+
+def port(text: str) -> int:
+    """0 to 65535, 0 for any that is free."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text}; expected 0 to 65535")
+    return int(text)
 
 
 def files(command: argparse.ArgumentParser) -> None:
@@ -70,18 +79,26 @@ def files(command: argparse.ArgumentParser) -> None:
     command.add_argument("--metadata", type=Path, help="the encoder's NAME_metadata.json; found beside NAME.json")
 
 
-def loaded(args: argparse.Namespace, backend: str) -> Model:
-    """The model; the encoder's other two files are found by their names where they are not given."""
+def gathered(args: argparse.Namespace) -> tuple[dict[str, File], dict[str, Buffer]]:
+    """The model's files; the encoder's other two are found by their names where they are not given."""
+    if args.model.is_dir():
+        raise ConfigError(f"{args.model}: a folder; expected a model's file, as model.save('NAME.keras') makes it")
     stem = args.model.with_suffix("")
     beside = [Path(f"{stem}_weights.buf"), Path(f"{stem}_metadata.json")]
     if args.weights is None and args.metadata is None and all(p.exists() for p in beside):
         args.weights, args.metadata = beside
-    return load_model(args.model, weights=args.weights, metadata=args.metadata, backend=backend)
+    return loading.gathered(args.model, args.weights, args.metadata)
 
 
 def inspect(args: argparse.Namespace) -> None:
-    """Print the layers with shapes, sizes and inputs; unknown layers are what loading refuses, by name."""
-    model = loaded(args, "reference")
+    """Print the layers with shapes, sizes and inputs; where there are unknown layers, which loading refuses, those."""
+    given, beside = gathered(args)
+    spec, _ = open_model(given["model"], given.get("weights"), given.get("metadata"), None, beside)
+    if missing := unknown(spec):
+        print(spec)
+        names = ", ".join(f"{s.class_name} {s.name!r}" for s in missing)
+        raise ConfigError(f"{args.model}: {len(missing)} of its layers are unknown: {names}; see webkeras.layer")
+    model = loading.assembled(given, beside, "reference")
     tensors = {name: weights_of(layer) for name, layer in model.network.layers.items()}
     rows = [["layer", "class", "output", "weights", "reads"]]
     for info in model.layers:
@@ -93,10 +110,18 @@ def inspect(args: argparse.Namespace) -> None:
     for row in rows:
         print("  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
     total = sum(size(v.shape) for values in tensors.values() for v in values)
-    print(f"{total:,} weights; {len(model.layers)} layers, all supported ({len(LAYERS)} layer names are known)")
+    nbytes = sum(v.constant.nbytes for values in tensors.values() for v in values)
+    known = f"all supported ({len(LAYERS)} layer names are known)"
+    print(f"{total:,} weights of {nbytes:,} bytes; {len(model.layers)} layers, {known}")
     for kind, infos in (("input", model.inputs), ("output", model.outputs)):
         for i in infos:
             print(f"{kind} {i.name!r}: {i.shape}, {i.dtype}")
+
+
+def unknown(spec: Spec) -> list[LayerSpec]:
+    """The layers whose class nobody knows, those of nested models too."""
+    inner = [u for s in spec.layers if s.model for u in unknown(s.model)]
+    return [s for s in spec.layers if s.model is None and s.class_name not in LAYERS] + inner
 
 
 def weights_of(layer: Any) -> list[Any]:
@@ -109,14 +134,14 @@ def weights_of(layer: Any) -> list[Any]:
 
 def predict(args: argparse.Namespace) -> None:
     """Print the outputs, or write the first."""
-    model = loaded(args, args.backend)
-    named: dict[str, Any] = {}
-    for text in args.input:
-        name, path = text.split("=", 1) if "=" in text else ("", text)
-        named[name] = np.load(path, allow_pickle=False)
-    x = named if all(named) else named[""] if len(named) == 1 else list(named.values())
-    y = model.predict(x)
-    outputs = y if isinstance(y, list) else [y]
+    model = loading.assembled(*gathered(args), args.backend)
+    given = [text.partition("=")[::2] if "=" in text else ("", text) for text in args.input]
+    arrays = [array(path) for _, path in given]
+    if all(name for name, _ in given):
+        x: Any = {name: a for (name, _), a in zip(given, arrays, strict=True)}
+    else:
+        x = arrays if len(arrays) > 1 else arrays[0]
+    outputs = flat(model.predict(x))
     if args.output:
         np.save(args.output, outputs[0])
         print(f"{args.output}: {outputs[0].shape}")
@@ -124,6 +149,16 @@ def predict(args: argparse.Namespace) -> None:
     for info, value in zip(model.outputs, outputs, strict=True):
         print(f"{info.name} {value.shape}")
         print(np.array2string(value, precision=6, suppress_small=True, threshold=200))
+
+
+def array(path: str) -> Any:
+    """The array of a .npy file. Raises ConfigError, naming the file."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except OSError as e:
+        raise ConfigError(f"{path}: cannot be read ({e.strerror or e})") from None
+    except (ValueError, EOFError):  # numpy would have it unpickled
+        raise ConfigError(f"{path}: no numbers; expected what numpy.save writes for an array of them") from None
 
 
 def serve(folder: Path, port: int) -> None:

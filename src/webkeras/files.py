@@ -32,6 +32,23 @@ RATIO = 1032  # deflate cannot do better
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, KeyError, NotImplementedError)
 
 
+# What else is taken for a model's file: how it begins, or what it is called; and what it is.
+BEGINS = {
+    rb"\s*<(?i:!doctype|html|\?xml)": "a web page, not a model; does the server have the file at that address?",
+    rb"version https://git-lfs": "only Git LFS' note of where the file is kept; fetch the file itself (git lfs pull)",
+    rb".{4}TFL3": "a model of TensorFlow Lite",
+}
+CALLED = {
+    r"\.tflite": "a model of TensorFlow Lite",
+    r"\.pb": "a graph of TensorFlow (SavedModel)",
+    r"\.onnx": "an ONNX model",
+    r"\.safetensors": "weights without a model",
+    r"\.(pt|pth|ckpt)": "a file of PyTorch",
+    r"\.(npy|npz|pkl|pickle)": "Python's arrays or objects",
+}
+FROM_KERAS = "webkeras reads what Keras saved, as with model.save('NAME.keras')"
+
+
 @dataclass(frozen=True)
 class File:
     """Bytes and the name to call them by in errors."""
@@ -46,13 +63,26 @@ class File:
         return "hdf5" if head == SIGNATURE else "zip" if head[:4] == b"PK\x03\x04" else "text"
 
     def text(self) -> str:
-        """All of it, decoded."""
+        """All of it, decoded. Raises ConfigError, saying what it is where it is something else."""
         if self.buffer.nbytes > LARGEST_TEXT:
             raise ConfigError(f"{self.name}: {self.buffer.nbytes} bytes; expected a model's JSON")
+        if not self.buffer.nbytes:
+            raise ConfigError(f"{self.name}: an empty file; fetch it again, or save the model again")
+        if known := self.known():
+            raise ConfigError(f"{self.name}: {known}")
+        data = self.buffer.read(0, self.buffer.nbytes)
         try:
-            return self.buffer.read(0, self.buffer.nbytes).decode("utf-8-sig")
+            return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
         except UnicodeDecodeError:
-            raise ConfigError(f"{self.name}: neither .keras, HDF5 nor JSON; expected a file that Keras saved") from None
+            raise ConfigError(f"{self.name}: neither .keras, HDF5 nor JSON; {FROM_KERAS}") from None
+
+    def known(self) -> str:
+        """What a file that is no model of Keras' is, and what to do; "" where nobody knows."""
+        head = self.buffer.read(0, min(64, self.buffer.nbytes))
+        whole = [what for begins, what in BEGINS.items() if re.match(begins, head, re.DOTALL)]
+        other = [what for ends, what in CALLED.items() if re.search(f"(?i:{ends})$", self.name)]
+        found = [*whole, *other]
+        return "" if not found else found[0] if ";" in found[0] else f"{found[0]}; {FROM_KERAS}"
 
 
 Opener = Callable[[Buffer, str], Any]  # HDF5 bytes and the file's name -> root group, ours or one like it
@@ -155,7 +185,7 @@ def read_weights(weights: File | None, metadata: File | None, others: Shards = N
         return read_listed(metadata.text(), weights.buffer, weights.name)
     if weights is None or (weights.kind == "text" and not _named(weights)):
         name = weights.name if weights else "weights"
-        raise WeightsError(f"{name}: weights of the encoder need their metadata; give metadata=... too")
+        raise WeightsError(f"{name}: weights of the encoder need their metadata; give NAME_metadata.json too")
     found = contents(weights, others=others).weights
     return {} if found is None else found
 
@@ -167,7 +197,8 @@ def archived(file: File, opener: Opener, with_weights: bool) -> Contents:
             members = {i.filename: i for i in archive.infolist()}
             for name in ("config.json", "metadata.json"):
                 if name not in members:
-                    raise ConfigError(f"{file.name}: a zip without {name}; expected a .keras file")
+                    known = file.known() or f"a zip without {name}; {FROM_KERAS}"
+                    raise ConfigError(f"{file.name}: {known}")
             config, about = (
                 unpacked(file, archive, members[n], LARGEST_TEXT).decode() for n in ("config.json", "metadata.json")
             )

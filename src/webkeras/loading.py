@@ -35,6 +35,14 @@ def load_model(
     tell.
     Raises ConfigError, WeightsError or NoBackend; nothing is half loaded.
     """
+    given, beside = gathered(source, weights, metadata)
+    return assembled(given, beside, backend, custom_objects, keras_version, theano_kernels)
+
+
+def gathered(
+    source: str | Path | bytes, weights: str | Path | bytes | None, metadata: str | Path | bytes | None
+) -> tuple[dict[str, files.File], dict[str, Buffer]]:
+    """The files, and those that they name, from the folder they lie in: what `assembled` takes."""
     paths = {"model": source, "weights": weights, "metadata": metadata}
     given = {what: _file(path, what) for what, path in paths.items() if path is not None}
     beside: dict[str, Buffer] = {}
@@ -42,7 +50,7 @@ def load_model(
         path = paths[what]
         if isinstance(path, str | Path):
             beside |= {name: _file(Path(path).parent / name, "weights").buffer for name in names}
-    return assembled(given, beside, backend, custom_objects, keras_version, theano_kernels)
+    return given, beside
 
 
 def assembled(

@@ -19,6 +19,7 @@ from webkeras.spec import Spec, flat, replace
 from webkeras.trace import (
     Network,
     encoded,
+    input_dtypes,
     input_shapes,
     one_sample,
     output_names,
@@ -33,7 +34,7 @@ from webkeras.weights import Found
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """An input or output: its layer's name, its shape (None where open), its dtype."""
+    """An input or output: its layer's name, its shape (None where open), its dtype as the file has it."""
 
     name: str
     shape: tuple[int | None, ...] | None
@@ -111,8 +112,9 @@ class Model:
     @property
     def inputs(self) -> list[TensorInfo]:
         """The inputs, in the model's order."""
+        dtypes = input_dtypes(self.spec)
         return [
-            TensorInfo(name, shape, "string" if name in self.texts else "float32")
+            TensorInfo(name, shape, "string" if name in self.texts else dtypes[name])
             for name, shape in input_shapes(self.spec).items()
         ]
 

@@ -68,7 +68,7 @@ def _takes_numbers(model: Model) -> None:
     """Raises ConfigError where an input is text: the page hands over numbers."""
     for r in model.network.readings:
         what = f"input {r.sources[0]!r} is read by {r.front}"
-        raise ConfigError(f"{what}, which works in Python; predict with webkeras.Model there")
+        raise ConfigError(f"{what}, which works in Python only; load the model there, with webkeras.load_model")
 
 
 def predict(model: Model, inputs: Any, layers: Any) -> Any:

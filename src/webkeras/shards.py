@@ -8,7 +8,6 @@ Source: tfjs-core io/types.ts (ModelJSON, WeightsManifestConfig); keras/src/savi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from webkeras.buffer import Buffer
 from webkeras.errors import ConfigError, WeightsError
 from webkeras.format import QUANTIZED, finite, listed, plain, whole
 from webkeras.shapes import Shape, size
-from webkeras.text import short
+from webkeras.text import loads, short
 from webkeras.weights import Stored, Tensor, tensor
 
 Shards = Mapping[str, Buffer]  # by name
@@ -34,9 +33,9 @@ def told(text: str) -> dict[str, Any]:
     if not any(f'"{key}"' in text for key in (MANIFEST, MAP, SHARDS)):
         return {}
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
+        data = loads(text, "", ConfigError, "")
+    except ConfigError:
+        return {}  # what is wrong, who reads it for itself says
     return data if isinstance(data, dict) and {MANIFEST, MAP, SHARDS} & set(data) else {}
 
 

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from webkeras.errors import WebKerasError
 
+DEEPEST = 300  # brackets; a model's file has a few dozen
+BUT_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[^][{}"]+')
+
 
 def loads(text: str | bytes, file: str, error: type[WebKerasError], expected: str) -> Any:
     """What a JSON text says; `error`, naming the file, where it is none or nests too deep to be one of ours."""
+    if nests(text):
+        raise error(f"{file}: not JSON of ours (it nests too deep); expected {expected}")
     try:
         return json.loads(text)
-    except RecursionError:
-        raise error(f"{file}: not JSON of ours (it nests too deep); expected {expected}") from None
     except ValueError as e:
         raise error(f"{file}: not JSON ({e}); expected {expected}") from None
+
+
+def nests(text: str | bytes) -> bool:
+    """Whether JSON nests deeper than DEEPEST, or would if it were whole: the parser calls itself, and in a page that
+    ends with the stack of JavaScript instead of a RecursionError."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    if text.count("[") + text.count("{") <= DEEPEST:
+        return False
+    left = BUT_BRACKETS.sub("", text)
+    for _ in range(DEEPEST):
+        if len(left) <= DEEPEST:
+            return False
+        left = left.replace("[]", "").replace("{}", "")
+    return True
 
 
 def short(x: Any) -> str:

@@ -245,6 +245,12 @@ def input_shapes(spec: Spec) -> dict[str, tuple[int | None, ...] | None]:
     return out
 
 
+def input_dtypes(spec: Spec) -> dict[str, str]:
+    """What the file says of each input's dtype. All numbers are taken as float32, whatever it is."""
+    said = {s.name: s.config.get("dtype") for s in spec.layers}
+    return {r.layer: d if isinstance(d := said[r.layer], str) else "float32" for r in spec.inputs}
+
+
 def stateful_batch(spec: Spec) -> int | None:
     """The batch size a file names for a model that keeps states; None for any other."""
 

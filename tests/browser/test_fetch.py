@@ -38,3 +38,31 @@ def test_fetch_model(site):
     assert "404" in missing
     assert "weights" in short or "short.buf" in short
     assert site.asked("/m.buf")[0].get("x-key") == "k" or site.asked("/m.buf")[0].get("X-Key") == "k"
+
+
+POLICY = """
+const { loadPyodide } = await import("/pyodide/pyodide.mjs");
+const python = await loadPyodide({ indexURL: "/pyodide/" });
+await python.loadPackage(["webkeras", "numpy"], { messageCallback() {} });
+const ask = () => python.runPythonAsync(`
+import json, numpy, webkeras
+model = await webkeras.fetch_model("/m.json", weights="/m.buf", metadata="/m_metadata.json")
+y = await model.predict_async(numpy.array([[1.0, 2.0]]))
+json.dumps([y.ravel().tolist(), model.backend.name, webkeras.backends()])
+`).then(JSON.parse);
+const without = await ask();
+await import("/machine.js");
+return [without, await ask()];
+"""
+
+
+def test_a_strict_policy_costs_speed_until_the_page_loads_the_scripts(site):
+    site.headers["Content-Security-Policy"] = "script-src 'self' 'wasm-unsafe-eval'"
+    site.open("module.html")
+    (y, backend, why), (again, loaded, _) = site.js(POLICY)
+    assert near(y, answer([1, 2]))
+    assert near(again, answer([1, 2]))
+    assert (backend, loaded) == ("reference", "wasm")
+    for name, script in (("webgl2", "runner.js"), ("wasm", "machine.js")):
+        told = f"the page's Content-Security-Policy forbids it; load {script} by a script tag before"
+        assert told in why[name]

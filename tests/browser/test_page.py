@@ -269,12 +269,18 @@ def test_library_may_come_from_another_origin(site, address, worker):
     site.driver.get(f"{here}/foreign.html")
     found = site.js(
         f"""
-        const model = new WebKeras.Model({{ filepaths: {FILES}, worker: args[0] }});
-        return [[...(await model.predict({{ input: [1, 2] }})).output], WebKeras.base, location.origin];
+        const ask = async (filepaths) => {{
+          const model = new WebKeras.Model({{ filepaths, worker: args[0] }});
+          return [...(await model.predict({{ input: [1, 2] }})).output];
+        }};
+        const away = Object.fromEntries(Object.entries({DOUBLE}).map(([k, v]) => [k, args[1] + v]));
+        return [await ask({FILES}), WebKeras.base, location.origin, await ask(away)];
         """,
         worker,
+        site.address,
     )
     assert near(found[0], answer([1, 2]))
+    assert near(found[3], answer([1, 2], 2))  # its files from there, too
     assert found[1] == f"{site.address}/"
     assert found[2] == here
 

@@ -30,25 +30,29 @@ PREDICTING = """
     const filepaths = { model: `${at}.json`, weights: `${at}_weights.buf`, metadata: `${at}_metadata.json` };
     globalThis.model = new WebKeras.Model({ filepaths, backend: args[1], worker: args[2] });
     await model.ready();
+    globalThis.ask = async () => (await model.predict({ input: picture })).output.reduce((a, b) => a + b);
     const length = model.inputs[0].shape.reduce((a, b) => a * (b ?? 1), 1);
     globalThis.picture = Float32Array.from({ length }, (_, i) => (i % 7) / 7);
-    await model.predict({ input: picture });
+    const sum = await ask();
+    if (Math.abs(sum - 1) > 1e-4) throw new Error(`probabilities with a sum of ${sum}`);
 """
 
 
+BUSY = f"for (const end = performance.now() + {40 * FRAME}; performance.now() < end; );"
+
+
 def test_the_page_is_free_while_a_model_predicts(site, devtools):
-    """In the worker, on the CPU and on the GPU; the same in the page shows that a busy page would be seen."""
+    """In the worker, on the CPU and on the GPU, and on the CPU in the page itself; a busy page is seen as one."""
     demo.lay_out()
     site.open("page.html")
-    free, busy = ("nsfw_mobilenet_v2", "wasm", True), ("nsfw_mobilenet_v2", "wasm", False)
+    assert devtools().busy(lambda: site.js(BUSY)) > FRAME
     longest = {}
-    for case in (free, ("fer", "webgl2", True), busy):
+    for case in (("nsfw_mobilenet_v2", "wasm", True), ("fer", "webgl2", True), ("nsfw_mobilenet_v2", "wasm", False)):
         site.js(PREDICTING, *case)
         longest[case] = devtools().busy(
-            lambda: site.js("for (let i = 0; i < 3; i++) await model.predict({input: picture})")
+            lambda: site.js("for (let i = 0; i < 3; i++) await ask()")
         )
         site.js("await model.dispose()")
-    assert longest.pop(busy) > FRAME
     assert max(longest.values()) <= FRAME, longest
 
 

@@ -12,7 +12,7 @@ REFUSALS = {
     "half a pair": ("{ model: '/m.json', weights: '/m.buf' }", {}, "m.buf", "metadata"),
     "truncated": (FILES.replace("m.buf", "short.buf"), {}, "short.buf", "56 bytes"),
     "unknown layer": ("{ model: '/unknown.json' }", {}, "'Wobble'", "'w'"),
-    "no JSON": ("{ model: '/notjson.json' }", {}, "notjson.json", "JSON"),
+    "no JSON": ("{ model: '/notjson.json' }", {}, "notjson.json", "a web page"),
     "unknown backend": (FILES, {"backend": "abacus"}, "'abacus'", "'webgl2'"),
     "text": ("{ model: '/words.keras' }", {}, "works in Python"),
     "no server": ("{ model: 'http://127.0.0.1:9/m.json' }", {}, "m.json", "cannot be fetched"),

@@ -72,10 +72,24 @@ const [name] = Object.keys(plan.inputs), x = new Float32Array((await bytes("x.f3
 const all = [];
 for (let i = 0; i < runs; i++) all.push([...Object.values(machine.run({ [name]: x }))[0]]);
 const used = machine.threads, times = machine.profile({ [name]: x });
-all.push([...Object.values(machine.run({ [name]: x }))[0]]); // as if it had not been profiled
+const ask = async (method) => all.push([...Object.values(await machine[method]({ [name]: x }))[0]]);
+await ask("run"); // as if it had not been profiled
+const now = performance.now.bind(performance);
+let late = 0, rests = 0, ended = false;
+performance.now = () => now() + (late += 10); // every instruction takes longer than a slice
+const slow = ask("predict").then(() => (ended = true)), rest = () => new Promise((done) => setTimeout(done));
+for (; !ended; rests++) {
+  if (rests === 1) machine.run({ [name]: x.map(() => 1) }); // overtakes
+  await rest();
+}
+await slow;
+performance.now = now;
+machine.took = 0;
+await ask("predict"); // whole again
 machine.free();
-const y = all[0];
-return { y, same: all.every((z) => z.every((v, i) => v === y[i])), used, left: machine.workers.length, times };
+const y = all[0], gone = await machine.predict({ [name]: x }).then(String, () => "refused");
+const same = all.every((z) => z.every((v, i) => v === y[i]));
+return { y, rests, gone, same, used, left: machine.workers.length, times };
 """
 
 
@@ -89,6 +103,8 @@ def test_threads_agree(machine_page, mnist, threads, relaxed):
     assert found["same"], "two runs of the same input differ"
     assert np.abs(np.array(found["y"]) - mnist).max() / np.abs(mnist).max() < 1e-4
     assert found["left"] == 0
+    assert found["rests"] > 2
+    assert found["gone"] == "refused"
     assert len(found["times"]) == 6  # two convolutions, a pool, two products, a softmax
     assert all(ms >= 0 for ms in found["times"])
 
@@ -156,7 +172,7 @@ def test_a_short_plan_is_run_by_as_many_threads_as_are_quicker(machine_page, mni
         const late = (f) => (...a) => { const t = performance.now() + 100; f(...a); while (performance.now() < t); };
         for (const name of ["run", "run_all"]) {
           machine.kernels = { ...kernels, [name]: late(kernels[name]) };
-          machine.turn = 0;
+          machine.trial = 0;
           for (let i = 0; i < 6; i++) machine.run(feeds);
           found.push(machine.best);
         }

@@ -1,9 +1,11 @@
 """The command `webkeras`: what it prints, what it writes, how it refuses."""
 
 import json
+import re
 import struct
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -41,18 +43,19 @@ def test_inspect_says_what_is_inside(files, capsys):
     assert "'tiny', Keras 2.15.0" in out
     (hidden,) = [line.split() for line in out.splitlines() if line.split()[:2] == ["hidden", "Dense"]]
     assert hidden == ["hidden", "Dense", "(n,", "3)", "9", "hidden_input"]
-    assert "12 weights" in out
+    assert "12 weights of 48 bytes" in out
     assert "input 'hidden_input': (None, 2)" in out
 
 
 def test_inspect_names_what_is_unsupported(files, capsys):
-    LAYER = {"class_name": "Wobble", "config": {"name": "w"}}
-    config = {**MODEL["config"], "layers": [*LAYERS, LAYER]}
+    odd = [{"class_name": kind, "config": {"name": kind.lower()}} for kind in ("Wobble", "Wabble")]
+    config = {**MODEL["config"], "layers": [LAYERS[0], *odd, LAYERS[1]]}
     (files / "odd.json").write_text(json.dumps({**MODEL, "config": config}))
     assert main(["inspect", str(files / "odd.json")]) == 1
-    error = capsys.readouterr().err
-    assert "Wobble" in error
+    out, error = capsys.readouterr()
+    assert "2 of its layers are unknown: Wobble 'wobble', Wabble 'wabble'" in error
     assert error.count("\n") == 1
+    assert "answer" in out  # the summary comes all the same
 
 
 @pytest.mark.parametrize("given", ["{}", "hidden_input={}"])
@@ -64,7 +67,44 @@ def test_predict_prints_or_writes(files, capsys, given):
     np.testing.assert_array_equal(np.load(files / "y.npy"), [[131.5]])
 
 
-REFUSED = [["inspect", "no.json"], ["predict", "no.json", "--input", "x.npy"], ["serve", "no"]]
+def test_predict_takes_inputs_in_order_and_gives_what_lies_in_dicts(files, capsys):
+    golden = Path(__file__).parents[1] / "golden/files/keras2.15.0"
+    with np.load(golden / "answers.npz") as answers:
+        x = [answers[f"dicts/inputs/{name}"] for name in ("first", "second")]
+        want = [answers[f"dicts/outputs/{i}"] for i in range(3)]
+    for name, array in zip("ab", x, strict=True):
+        np.save(files / f"{name}.npy", array)
+    given = ["--input", str(files / "a.npy"), "--input", str(files / "b.npy")]
+    assert main(["predict", str(golden / "dicts.h5"), *given]) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[0] for line in out.splitlines() if line[0] not in "[ "] == ["sub", "sub_1", "tf.math.subtract"]
+    printed = [float(v) for v in re.findall(r"-?\d+\.\d*", re.sub(r"\(.*?\)", "", out))]
+    np.testing.assert_allclose(printed, np.concatenate([w.ravel() for w in want]), atol=1e-5)
+
+
+REFUSED = [
+    ["inspect", "no.json"],
+    ["inspect", "."],
+    ["predict", "no.json", "--input", "x.npy"],
+    ["serve", "no"],
+]
+
+
+@pytest.mark.parametrize("numbers", [None, b"", b"nope"])
+def test_refuses_what_are_no_numbers(files, capsys, numbers):
+    if numbers is not None:
+        (files / "bad.npy").write_bytes(numbers)
+    assert main(["predict", str(files / "tiny.json"), "--input", str(files / "bad.npy")]) == 1
+    error = capsys.readouterr().err
+    assert "bad.npy: " + ("cannot be read" if numbers is None else "no numbers") in error
+    assert error.count("\n") == 1
+
+
+def test_refuses_a_port_that_is_none(tmp_path, capsys):
+    for port in ("70000", "-1", "x"):
+        with pytest.raises(SystemExit):
+            main(["serve", str(tmp_path), f"--port={port}"])
+        assert "expected 0 to 65535" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", REFUSED)

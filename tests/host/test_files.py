@@ -192,7 +192,12 @@ def _bad_config(f: h5py.File) -> None:
 
 
 REFUSE: dict[str, tuple[Any, str]] = {
-    "nothing": (lambda: b"", "not JSON"),
+    "nothing": (lambda: b"", "an empty file; fetch it again"),
+    "a web page": (lambda: b"\n <!DOCTYPE html><title>404</title>", "a web page, not a model; does the server have"),
+    "a note of Git LFS": (lambda: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+    "a TensorFlow Lite model": (lambda: b"\x1c\0\0\0TFL3" + bytes(99), "TensorFlow Lite; webkeras reads"),
+    "brackets": (lambda: b"[" * 200_000, "nests too deep"),
+    "brackets in a manifest": (lambda: b'{"weightsManifest":' + b"[" * 200_000, "nests too deep"),
     "a picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "neither .keras, HDF5 nor JSON"),
     "half a zip": (lambda: keras_file()[:3000], "damaged .keras file"),
     "another zip": (lambda: keras_file(config_json=None), "a zip without config.json"),

@@ -80,7 +80,7 @@ def test_a_file_of_adapted_layers_answers_as_keras_did():
     folder = Path(__file__).parents[1] / "golden" / "files" / "text"
     answers = json.loads((folder / "answers.json").read_text())
     m = load_model(folder / "words.keras", backend="reference")
-    assert [i.dtype for i in m.inputs] == ["string", "string", "float32"]
+    assert [i.dtype for i in m.inputs] == ["string", "string", "int64"]
     found = m.predict(answers["inputs"])
     assert set(found) == set(answers["outputs"])
     for k, y in answers["outputs"].items():

@@ -1,5 +1,6 @@
 // shared.js - what the demo pages share: a model on the backend the visitor chose, bars, layers as images, pictures.
 import WebKeras from "../webkeras.mjs";
+import { kept } from "./visited.js";
 
 export const $ = (id) => document.getElementById(id);
 
@@ -43,6 +44,7 @@ export class Machine {
   }
 
   async offer() {
+    await kept;
     const why = await WebKeras.backends();
     for (const [name, reason] of Object.entries(why))
       this.choice.append(element("option", { value: name, textContent: NAMES[name] + (reason ? ": not here" : ""), disabled: Boolean(reason), title: reason }));
@@ -111,15 +113,17 @@ export function latest(machine, f) {
   };
 }
 
-/** Bars for {label: share} into a <dl class="bars">. */
-export function bars(list, scores) {
+const percent = (share) => `${(100 * share).toFixed(share > 0.995 || share < 0.0005 ? 0 : 1)} %`;
+
+/** Bars for {label: share} into a <dl class="bars">, each with what is `told` of its share. */
+export function bars(list, scores, told = percent) {
   const best = Math.max(...Object.values(scores));
   list.replaceChildren(...Object.entries(scores).flatMap(([label, score]) => {
     const fill = element("i");
     fill.style.width = `${100 * score}%`;
     return [
       element("dt", { textContent: label, className: score === best && best > 0 ? "first" : "" }),
-      element("dd", { textContent: `${(100 * score).toFixed(score > 0.995 || score < 0.0005 ? 0 : 1)} %` }, element("span", { className: "bar" }, fill)),
+      element("dd", { textContent: told(score) }, element("span", { className: "bar" }, fill)),
     ];
   }));
 }
@@ -185,6 +189,16 @@ export function pictures(machine, input, over, opened) {
       if (type === "drop" && e.dataTransfer.files[0]) open(e.dataTransfer.files[0]);
     });
   addEventListener("paste", (e) => e.clipboardData.files[0] && open(e.clipboardData.files[0]));
+}
+
+/** A button for each of the shipped pictures. */
+export function samples(machine, into, names, opened) {
+  const failed = () => machine.fail(new Error("That picture cannot be fetched; is there a network?"));
+  for (const name of names) {
+    const button = element("button", { type: "button", textContent: name });
+    button.addEventListener("click", () => picture(`../pictures/${name}.jpg`).then(opened, failed));
+    into.append(button);
+  }
 }
 
 export const picture = async (url) => createImageBitmap(await (await fetch(url)).blob());

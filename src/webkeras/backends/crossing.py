@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from webkeras.errors import NoBackend
+
 
 def buffers(held: Iterable[Any]) -> Any:
     """Weight buffers as a JavaScript array; one that JavaScript holds stays where it is, bytes are copied over once."""
@@ -27,6 +29,16 @@ def outputs(given: Any) -> dict[str, Any]:
     from js import Object
 
     return {pair[0]: pair[1] for pair in Object.entries(given)}
+
+
+def script(name: str, text: str) -> None:
+    """Run one of the wheel's own scripts, which the page has not. Raises NoBackend where its policy forbids it."""
+    from pyodide.code import run_js
+
+    try:
+        run_js(text)
+    except Exception:  # a JsException of EvalError's
+        raise NoBackend(f"the page's Content-Security-Policy forbids it; load {name} by a script tag before") from None
 
 
 def words(e: Exception) -> str:

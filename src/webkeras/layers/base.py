@@ -213,7 +213,9 @@ class Layer:
         arrays = self.canonical(self.arrays)
         if len(arrays) != len(wanted):
             names = ", ".join(wanted) or "none"
-            raise WeightsError(f"{self}: the file has {len(arrays)} weights, the layer takes {len(wanted)} ({names})")
+            hint = "" if arrays else "; are the weights in another file? give that one too"
+            count = f"the file has {len(arrays)} weights, the layer takes {len(wanted)} ({names})"
+            raise WeightsError(f"{self}: {count}{hint}")
         for (name, shape), a in zip(wanted.items(), arrays, strict=True):
             if tuple(a.shape) != tuple(shape):
                 raise WeightsError(

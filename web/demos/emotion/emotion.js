@@ -25,6 +25,7 @@ function pixels() {
 const named = (scores) => Object.fromEntries(LABELS.map((label, i) => [label, scores[i]]));
 
 const look = latest(machine, async () => {
+  if (!picture) return;
   draw();
   const { output } = await machine.ask({ input: pixels() });
   bars($("bars"), named(output));
@@ -43,7 +44,7 @@ async function astronaut() {
 }
 
 const zoom = (by) => {
-  const w = Math.min(view.w * by, picture.width * 2), h = view.h * (w / view.w);
+  const w = Math.min(view.w * by, (picture?.width ?? 1) * 2), h = view.h * (w / view.w);
   view = { x: view.x + (view.w - w) / 2, y: view.y + (view.h - h) / 2, w, h };
 };
 const shift = (dx, dy) => { view.x -= dx * view.w; view.y -= dy * view.h; };
@@ -63,6 +64,7 @@ canvas.addEventListener("keydown", (e) => {
   e.preventDefault();
   look();
 });
+for (const [id, by] of [["closer", 1 / 1.2], ["wider", 1.2]]) $(id).addEventListener("click", () => { zoom(by); look(); });
 pictures(machine, $("file"), canvas, (image) => { frame(image); return look(); });
 $("again").addEventListener("click", astronaut);
 bars($("bars"), named(new Float32Array(LABELS.length)));

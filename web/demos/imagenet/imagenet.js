@@ -1,5 +1,5 @@
 // imagenet.js - a picture in, five names out, and where in the picture each was seen.
-import { $, Machine, demo, element, filesOf, latest, picture, pictures, pixels, top } from "../shared.js";
+import { $, Machine, demo, element, filesOf, latest, picture, pictures, pixels, samples, top } from "../shared.js";
 
 // How keras.applications (and the maker of ours) prepare a picture; the layer that says for each place what is there.
 export const KINDS = {
@@ -42,11 +42,7 @@ function light(button, label) {
   Object.assign(heat, { width: w, height: h, className: "on" }).getContext("2d").putImageData(image, 0, 0);
 }
 
-for (const name of ["cat", "coffee", "rocket", "astronaut"]) {
-  const button = element("button", { type: "button", textContent: name });
-  button.addEventListener("click", async () => look(await picture(`../pictures/${name}.jpg`)));
-  $("samples").append(button);
-}
+samples(machine, $("samples"), ["cat", "coffee", "rocket", "astronaut"], look);
 pictures(machine, $("file"), $("stack"), look);
 $("fetch").addEventListener("submit", async (e) => {
   e.preventDefault();

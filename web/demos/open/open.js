@@ -14,7 +14,10 @@ function sorted(files) {
     else if (found[kind]) throw new Error(`Both ${found[kind].name} and ${file.name} look like the ${kind}; choose one.`);
     else found[kind] = file;
   }
-  if (!found.model) throw new Error("The model itself is not among the files; choose the .keras or .h5 file, or .json, .buf and metadata together.");
+  if (!found.model) {
+    const names = [...found.weights, found.metadata].filter(Boolean).map((f) => f.name).join(" and ");
+    throw new Error(`${names} goes with a model that is not among the files; choose its .json too, or the whole .keras or .h5 alone.`);
+  }
   const { weights, ...rest } = found; // several are shards, which another file names
   return weights.length ? { ...rest, weights: weights.length > 1 ? weights : weights[0] } : rest;
 }
@@ -39,21 +42,25 @@ const open = trying(async (filepaths) => {
 
 const show = trying(async () => {
   if (!machine.filepaths) return;
-  model = await machine.model(machine.choice.value);
+  const mine = machine.filepaths, opened = await machine.model(machine.choice.value);
+  if (mine !== machine.filepaths) return; // others were dropped meanwhile
+  model = opened;
   const shape = (s) => (s ? s.map((d) => d ?? "n").join(" × ") : "?");
   $("name").textContent = `${model.name}, ${model.layers.length} layers, Keras ${model.kerasVersion}`;
   $("layers").replaceChildren(...model.layers.map((l) => element("tr", {}, ...[l.name, l.class, shape(l.shape), l.inbound.join(", ")].map((t) => element("td", { textContent: t })))));
   graph(model.layers);
   $("inputs").replaceChildren(...model.inputs.map(field));
   for (const id of ["outputs", "times"]) $(id).replaceChildren();
-  $("plan").hidden = true;
+  for (const id of ["profiled", "plan"]) $(id).hidden = true;
   $("opened").hidden = false;
   machine.say(`Ready in ${model.stats.ready.toFixed(0)} ms on ${model.backend}.`);
 });
 
 // Layers in rows by how far they are from the inputs.
 function graph(layers) {
-  const depth = {}, rows = [], at = {}, [W, H, GAP] = [190, 28, 26];
+  const label = (l) => `${l.name} · ${l.class}`, LETTER = 6.6, [H, GAP] = [28, 26];
+  const W = Math.min(300, 24 + LETTER * Math.max(...layers.map((l) => label(l).length))), most = Math.floor((W - 24) / LETTER);
+  const depth = {}, rows = [], at = {};
   const far = (l) => (depth[l.name] ??= 1 + Math.max(-1, ...l.inbound.filter((n) => byName[n]).map((n) => depth[n] ?? -1)));
   const byName = Object.fromEntries(layers.map((l) => [l.name, l]));
   for (let pass = 0; pass < 2; pass++) for (const l of layers) { if (pass) delete depth[l.name]; far(l); }
@@ -73,15 +80,21 @@ function graph(layers) {
       svg.append(make("path", { d: `M${x0 + W / 2} ${y0 + H} C${x0 + W / 2 + bend} ${y0 + H + GAP} ${x1 + W / 2 + bend} ${y1 - GAP} ${x1 + W / 2} ${y1}` }));
     }
   for (const l of layers) {
-    const [x, y] = at[l.name], label = `${l.name} · ${l.class}`;
-    svg.append(make("rect", { x, y, width: W, height: H, rx: 7 }), make("text", { x: x + W / 2, y: y + 18, "text-anchor": "middle" }, label.length > 29 ? `${label.slice(0, 28)}…` : label));
+    const [x, y] = at[l.name], text = label(l);
+    svg.append(make("rect", { x, y, width: W, height: H, rx: 7 }), make("text", { x: x + W / 2, y: y + 18, "text-anchor": "middle" }, text.length > most ? `${text.slice(0, most - 1)}…` : text));
   }
   $("graph").replaceChildren(svg);
 }
 
-function field({ name, shape }) {
+// Whole numbers where the model takes them: its own word for it, or what an Embedding reads.
+const whole = ({ name, dtype }) => /int/.test(dtype) || model.layers.some((l) => l.class === "Embedding" && l.inbound.includes(name));
+const FILLS = { noise: Math.random, "0 to 9": () => Math.floor(10 * Math.random()), zeros: () => 0, numbers: null };
+
+function field(input) {
+  const { name, shape } = input;
   const known = (shape ?? [null, 1]).map((d, i) => d ?? (i ? 16 : 1));
-  const how = element("select", { name: `${name} how`, "aria-label": `How to fill ${name}` }, ...["noise", "zeros", "numbers"].map((t) => element("option", { textContent: t })));
+  const how = element("select", { name: `${name} how`, "aria-label": `How to fill ${name}` }, ...Object.keys(FILLS).map((t) => element("option", { textContent: t })));
+  if (whole(input)) how.value = "0 to 9";
   const dims = element("input", { type: "text", value: known.join(", "), "aria-label": `Shape of ${name}`, size: 14 });
   const numbers = element("textarea", { rows: 2, placeholder: "0.1, 0.2, …", hidden: true, "aria-label": `Numbers for ${name}` });
   how.addEventListener("change", () => (numbers.hidden = how.value !== "numbers"));
@@ -90,7 +103,7 @@ function field({ name, shape }) {
       const dim = dims.value.split(/[,×x\s]+/).filter(Boolean).map(Number), size = dim.reduce((a, b) => a * b, 1);
       if (!dim.every((d) => Number.isInteger(d) && d > 0) || size > 1e8) throw new Error(`${name}: "${dims.value}" is no shape; expected numbers such as ${known.join(", ")}`);
       const typed = numbers.value.split(/[\s,;[\]]+/).filter(Boolean).map(Number);
-      return { shape: dim, data: how.value === "numbers" ? typed : Float32Array.from({ length: size }, () => (how.value === "noise" ? Math.random() : 0)) };
+      return { shape: dim, data: FILLS[how.value] ? Float32Array.from({ length: size }, FILLS[how.value]) : typed };
     },
   });
 }
@@ -108,10 +121,13 @@ $("form").addEventListener("submit", (e) => {
   })();
 });
 $("profile").addEventListener("click", trying(async () => {
+  machine.say("Measuring …");
   const layers = {}, steps = await model.profile(inputs());
   for (const { layer, ms } of steps) layers[named(layer)] = (layers[named(layer)] ?? 0) + ms;
   const total = Object.values(layers).reduce((a, b) => a + b, 0) || 1;
-  bars($("times"), Object.fromEntries(Object.entries(layers).map(([k, ms]) => [`${k}: ${ms.toFixed(2)} ms`, ms / total])));
+  bars($("times"), Object.fromEntries(Object.entries(layers).map(([k, ms]) => [k, ms / total])), (share) => `${(share * total).toFixed(2)} ms`);
+  $("profiled").hidden = false;
+  machine.say(`${total.toFixed(1)} ms in ${steps.length} steps, one by one.`);
 }));
 $("explain").addEventListener("click", trying(async () => {
   $("plan").textContent = await model.explain();

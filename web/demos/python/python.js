@@ -1,10 +1,14 @@
-// python.js - a cell of Python, and what it prints. Plain Pyodide: nothing here is webkeras' own but the package.
+// python.js - a cell of Python, and what it prints. Plain Pyodide, and the package.
 import { loadPyodide } from "../../pyodide/pyodide.mjs";
+import "../../machine.js"; // these two for pages with a strict Content-Security-Policy; elsewhere the package has its own
+import "../../runner.js";
+import { kept } from "../visited.js";
 
 const $ = (id) => document.getElementById(id);
 const say = (text, error = false) => Object.assign($("status"), { textContent: text, className: error ? "status error" : "status" });
 
 async function start() {
+  await kept;
   const python = await loadPyodide({ indexURL: new URL("../../pyodide/", import.meta.url).href });
   await python.loadPackage(["webkeras", "numpy"], { messageCallback() {} });
   python.setStdout({ batched: (line) => $("out").append(`${line}\n`) });

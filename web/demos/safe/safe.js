@@ -1,5 +1,5 @@
 // safe.js - a picture in, five bars and one word out.
-import { $, Machine, bars, demo, element, filesOf, latest, picture, pictures, pixels } from "../shared.js";
+import { $, Machine, bars, demo, filesOf, latest, picture, pictures, pixels, samples } from "../shared.js";
 
 const LABELS = ["drawing", "explicit drawing", "neutral", "explicit photo", "suggestive"], UNSAFE = [1, 3, 4], SIZE = 224;
 const machine = new Machine(filesOf("nsfw_mobilenet_v2"), () => look(shown));
@@ -24,11 +24,7 @@ const look = latest(machine, async (image) => {
   canvas.style.filter = unsafe < 0.3 ? "" : "blur(18px)";
 });
 
-for (const name of ["cat", "coffee", "astronaut"]) {
-  const button = element("button", { type: "button", textContent: name });
-  button.addEventListener("click", async () => look(await picture(`../pictures/${name}.jpg`)));
-  $("samples").append(button);
-}
+samples(machine, $("samples"), ["cat", "coffee", "astronaut"], look);
 pictures(machine, $("file"), canvas, look);
 bars($("bars"), named(new Float32Array(5)));
 picture("../pictures/cat.jpg").then(look);

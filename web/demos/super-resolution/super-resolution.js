@@ -2,8 +2,8 @@
 import { $, Machine, demo, filesOf, latest, picture, pictures } from "../shared.js";
 
 const TILE = 48, EDGE = 8, LARGEST = 512; // pixels of the source; EDGE: how far a pixel's surroundings reach
-const machine = new Machine(filesOf("upscaler_x2"), () => enlarge(source));
-let source = null, turn = 0;
+const machine = new Machine(filesOf("upscaler_x2"), () => show(source));
+let source = null, turn = 0; // of what was asked for last
 
 // The network's answer for a w x h part of the source, as ImageData of twice the size.
 async function tile(on, shown, x, y, w, h) {
@@ -18,7 +18,7 @@ async function tile(on, shown, x, y, w, h) {
 }
 
 const enlarge = latest(machine, async (image) => {
-  const mine = ++turn, scale = Math.min(1, LARGEST / Math.max(image.width, image.height));
+  const mine = turn, scale = Math.min(1, LARGEST / Math.max(image.width, image.height));
   const [w, h] = [Math.max(16, Math.round(image.width * scale)), Math.max(16, Math.round(image.height * scale))];
   const small = new OffscreenCanvas(w, h).getContext("2d", { willReadFrequently: true });
   small.imageSmoothingQuality = "high";
@@ -47,7 +47,10 @@ const enlarge = latest(machine, async (image) => {
 });
 
 $("split").addEventListener("input", (e) => $("compare").style.setProperty("--split", `${e.target.value}%`));
-const show = (image) => enlarge((source = image));
+function show(image) {
+  turn++; // what is being enlarged ends after its tile
+  return enlarge((source = image));
+}
 pictures(machine, $("file"), $("compare"), show);
 $("again").addEventListener("click", async () => show(await picture("cat.png")));
 picture("cat.png").then(show);

@@ -113,7 +113,14 @@ $("go").addEventListener("click", async () => {
   }
   $("go").disabled = false;
 });
-$("copy").addEventListener("click", () => navigator.clipboard.writeText(table));
+$("copy").addEventListener("click", async () => {
+  try {
+    await navigator.clipboard.writeText(table);
+    machine.say("Copied.");
+  } catch { // no https, or not allowed
+    machine.fail(new Error("This browser does not let the page copy; select the table and copy that."));
+  }
+});
 $("keras").addEventListener("change", fill);
 async function fill() {
   const here = (await files).filter((f) => f.keras === $("keras").value).map((f) => f.family);

@@ -2,7 +2,6 @@
 // It knows no layer and no shape. A plan (plain data, made in Python by backends/wasm/module.py):
 //   floats, scratch, instructions   sizes: tensors, a thread's own memory, counters that threads share
 //   threads    how many are worth it at most
-//   short      whether one alone may be quicker: the machine measures it now and then
 //   once       [["load", address, buffer, offset, count, type, min, scale] | ["words", address, [..]] | ["run", [words]], ...]
 //   program    [words]
 //   inputs, outputs   {name: [address, size]}      addresses and sizes in floats
@@ -10,6 +9,8 @@
 globalThis.webkerasWasm = (() => {
   const PAGE = 65536, STACK = 65536, LINE = 64, WORKER = "webkeras-wasm";
   const EVERY = 64, TRIALS = 6; // of so many predictions of a short plan the first are timed, by turns alone and together
+  // Milliseconds of work, after which the page has its turn; in a worker only messages wait.
+  const SLICE = globalThis.document ? 8 : Infinity;
   const ARRAYS = { float32: Float32Array, float16: Uint16Array, uint16: Uint16Array, uint8: Uint8Array, bytes: Uint8Array };
   const up = (n, to) => Math.ceil(n / to) * to;
 
@@ -39,12 +40,28 @@ globalThis.webkerasWasm = (() => {
     return sign * (e === 31 ? (m ? NaN : Infinity) : e ? 2 ** (e - 15) * (1 + m / 1024) : (m / 1024) * 2 ** -14);
   }
 
+  // The instructions of a program, each as a program of its own.
+  function apart(program) {
+    const parts = [];
+    for (let at = 0; program[at]; at += program[at + 1]) parts.push([...program.slice(at, at + program[at + 1]), 0]);
+    return parts;
+  }
+
+  const pause = () => new Promise((done) => {
+    const { port1, port2 } = new MessageChannel(); // a task at once, where timers would wait
+    port1.onmessage = () => { port1.close(); done(); };
+    port2.postMessage(0);
+  });
+
   class Machine {
     constructor({ module, shared, threads }, plan, buffers, worker) {
       this.plan = plan;
       threads = Math.min(threads, plan.threads);
       this.threads = this.best = 1;
-      this.turn = 0;
+      this.trial = 0;
+      this.turn = 0; // how often it was fed
+      this.took = Infinity; // the last prediction, in milliseconds
+      this.queue = Promise.resolve();
       const longest = Math.max(plan.program.length, ...plan.once.map((s) => (s[0] === "run" ? s[1].length : 0)));
       let top = 2 * PAGE; // the module's own data and stack lie below
       const take = (bytes) => { const at = top; top = up(top + bytes, LINE); return at; };
@@ -60,14 +77,12 @@ globalThis.webkerasWasm = (() => {
       this.floats = new Float32Array(this.memory.buffer);
       this.words = new Int32Array(this.memory.buffer);
       for (const s of plan.once) this.step(s, buffers);
-      this.words.set(plan.program, this.program / 4);
       this.workers = threads > 1 ? this.hire(module, threads, worker) : [];
     }
 
     step([kind, a, ...rest], buffers) {
       if (kind === "run") {
-        this.words.set(a, this.program / 4);
-        this.kernels.run(this.program, this.base, this.scratch[0], 0, 1, this.shared);
+        this.alone(a);
       } else if (kind === "words") {
         this.words.set(rest[0], this.base / 4 + a);
       } else {
@@ -101,14 +116,40 @@ globalThis.webkerasWasm = (() => {
       for (const w of this.workers.splice(0)) w.terminate();
     }
 
+    // Workers may still be looking whether the last program is over.
+    left() {
+      const at = this.shared / 4, others = this.threads - 1;
+      return !others || !Atomics.load(this.words, at) || Atomics.load(this.words, at + 1) === others;
+    }
+
+    // A program into the memory, if it is not there.
+    put(program) {
+      if (this.held === program) return;
+      while (!this.left());
+      this.words.set(program, this.program / 4);
+      this.held = program;
+    }
+
+    // By this thread.
+    alone(program) {
+      this.put(program);
+      this.kernels.run(this.program, this.base, this.scratch[0], 0, 1, this.shared);
+    }
+
+    // By so many threads.
+    work(program, instructions, hands = this.threads) {
+      if (hands === 1) return this.alone(program);
+      this.put(program);
+      this.kernels.run_all(this.program, instructions, this.base, this.scratch[0], hands, this.shared);
+    }
+
     feed(feeds) {
+      this.turn++;
       for (const [name, [address]] of Object.entries(this.plan.inputs)) this.floats.set(feeds[name], this.base / 4 + address);
     }
 
-    run(feeds) {
+    read() {
       const { outputs } = this.plan, from = this.base / 4, results = {};
-      this.feed(feeds);
-      this.go();
       for (const name in outputs) {
         const [address, size] = outputs[name];
         results[name] = new Float32Array(this.floats.subarray(from + address, from + address + size)); // a copy, never shared
@@ -116,30 +157,61 @@ globalThis.webkerasWasm = (() => {
       return results;
     }
 
+    run(feeds) {
+      this.feed(feeds);
+      this.go();
+      return this.read();
+    }
+
     go() {
-      const { plan, threads } = this, trial = plan.short && threads > 1 ? this.turn++ % EVERY : EVERY, together = trial % 2;
+      const { plan, threads } = this, trial = plan.short && threads > 1 ? this.trial++ % EVERY : EVERY, together = trial % 2;
       const hands = trial < TRIALS ? [1, threads][together] : plan.short ? this.best : threads, began = performance.now();
-      if (hands === 1) this.kernels.run(this.program, this.base, this.scratch[0], 0, 1, this.shared);
-      else this.kernels.run_all(this.program, plan.instructions, this.base, this.scratch[0], hands, this.shared);
+      this.work(plan.program, plan.instructions, hands);
       if (trial >= TRIALS) return;
       if (trial === 0) this.least = [Infinity, Infinity];
       this.least[together] = Math.min(this.least[together], performance.now() - began);
       if (trial === TRIALS - 1) this.best = this.least[1] < 0.9 * this.least[0] ? threads : 1;
     }
 
-    // Milliseconds of every instruction, by one thread: each is run as a program of its own.
-    profile(feeds) {
-      const { program } = this.plan, times = [];
-      this.feed(feeds);
-      for (let at = 0; program[at]; at += program[at + 1]) {
-        const end = at + program[at + 1], kept = this.words.slice(this.program / 4 + end, this.program / 4 + end + 1);
-        this.words[this.program / 4 + end] = 0; // END
-        const began = performance.now();
-        this.kernels.run(this.program + 4 * at, this.base, this.scratch[0], 0, 1, this.shared);
-        times.push(performance.now() - began);
-        this.words.set(kept, this.program / 4 + end);
+    // The results; in the page a promise of them, and the page goes on meanwhile unless the last time took less than two
+    // slices. Predictions wait for each other; one that was overtaken by `run` starts again.
+    predict(feeds) {
+      if (SLICE === Infinity) return this.run(feeds);
+      const here = this.queue.then(async () => {
+        const began = performance.now(), results = this.took < 2 * SLICE ? this.run(feeds) : await this.sliced(feeds);
+        this.took = performance.now() - began;
+        return results;
+      });
+      this.queue = here.catch(() => {});
+      return here;
+    }
+
+    async sliced(feeds) {
+      const parts = apart(this.plan.program);
+      let at = 0, turn = -1, began = 0;
+      while (turn !== this.turn || at < parts.length) {
+        if (!this.live()) throw new Error("the model was disposed");
+        if (turn !== this.turn) {
+          this.feed(feeds);
+          [turn, at, began] = [this.turn, 0, performance.now()];
+        }
+        this.work(parts[at++], 1);
+        if (this.left() && performance.now() - began < SLICE) continue;
+        do await pause(); while (this.live() && !this.left());
+        began = performance.now();
       }
-      return times;
+      return this.read();
+    }
+
+    // Milliseconds of every instruction, by one thread.
+    profile(feeds) {
+      this.feed(feeds);
+      return apart(this.plan.program).map((part) => {
+        this.put(part);
+        const began = performance.now();
+        this.alone(part);
+        return performance.now() - began;
+      });
     }
 
     live() {

@@ -6,6 +6,7 @@ import json
 import struct
 from collections.abc import Mapping
 from importlib import resources
+from inspect import isawaitable
 from typing import Any
 
 from webkeras.backends import crossing
@@ -57,9 +58,7 @@ def kernels() -> Any:
             "this copy of webkeras was made without its WebAssembly modules; run python -m tools.build_wasm"
         )
     if not hasattr(js, "webkerasWasm"):
-        from pyodide.code import run_js
-
-        run_js(_files["machine.js"].decode())
+        crossing.script("machine.js", _files["machine.js"].decode())
     try:
         _opened = js.webkerasWasm.open(
             to_js(_files["kernels_relaxed.wasm"]), to_js(_files["kernels.wasm"]), _threads(js)
@@ -147,7 +146,9 @@ class WasmExecutable:
         return crossing.feeds(feeds)
 
     async def run_async(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        return self.run(feeds)
+        """In the page itself with a rest after every few milliseconds of work; in a worker at once."""
+        given = self.machine.predict(self._fed(feeds))
+        return crossing.outputs(await given if isawaitable(given) else given)
 
     def free(self) -> None:
         self.machine.free()

@@ -57,9 +57,7 @@ def runner() -> Any:
     except ImportError:
         raise NoBackend("there is no browser here") from None
     if not hasattr(js, "webkerasRunner"):
-        from pyodide.code import run_js
-
-        run_js((resources.files(__package__) / "runner.js").read_text())
+        crossing.script("runner.js", (resources.files(__package__) / "runner.js").read_text())
     try:
         canvas = js.OffscreenCanvas.new(1, 1) if hasattr(js, "OffscreenCanvas") else js.document.createElement("canvas")
         made = js.webkerasRunner.create(canvas)

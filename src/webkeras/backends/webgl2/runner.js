@@ -95,7 +95,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     // context may be lost.
     begin(plan, buffers) {
       const exe = { plan, buffers, turn: 0, queue: Promise.resolve(), chunk: 16, took: Infinity };
-      exe.run = (feeds) => this.predict(exe, feeds); // as machine.js has it
+      exe.predict = (feeds) => this.predict(exe, feeds); // as machine.js has it
       exe.live = () => this.live.has(exe) && !this.lost;
       this.make(exe);
       this.live.add(exe);
