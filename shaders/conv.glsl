@@ -13,7 +13,8 @@
 //           group_f4, group_c4: texels of a group's filters and channels (out_c4 and 0 when there is one group)
 #include "tensor.glsl"
 
-uniform sampler2DArray x_, w_;
+uniform sampler2DArray x_;
+uniform WEIGHTS_IN w_;
 
 layout(std140) uniform Params {
   ivec3 x_tile;

@@ -7,7 +7,8 @@
 // Params    as in conv.glsl; pads are what is cropped from the front
 #include "tensor.glsl"
 
-uniform sampler2DArray x_, w_;
+uniform sampler2DArray x_;
+uniform WEIGHTS_IN w_;
 
 layout(std140) uniform Params {
   ivec3 x_tile;

@@ -9,7 +9,8 @@
 // Params    as in conv.glsl
 #include "tensor.glsl"
 
-uniform sampler2DArray x_, w_;
+uniform sampler2DArray x_;
+uniform WEIGHTS_IN w_;
 
 layout(std140) uniform Params {
   ivec3 x_tile;

@@ -9,7 +9,8 @@
 // Params    in_c: k in elements; in_c4, out_c4 in texels; part: texels of k in one part
 #include "tensor.glsl"
 
-uniform sampler2DArray x_, w_;
+uniform sampler2DArray x_;
+uniform WEIGHTS_IN w_;
 
 layout(std140) uniform Params {
   ivec3 x_tile;

@@ -7,7 +7,8 @@
 // Params    count: n; i_width: width of the flat texture
 #include "tensor.glsl"
 
-uniform sampler2DArray w_, i_;
+uniform WEIGHTS_IN w_;
+uniform sampler2DArray i_;
 
 layout(std140) uniform Params {
   int out_w, out_c4, count, i_width;

@@ -8,7 +8,8 @@
 // LANES is 8 (4 where a fragment can write only 4 texels), less when w is smaller, always a power of two. One fragment
 // makes one texel of every layer: LANES neighbouring pixels, so what it fetches of the weights it uses LANES times.
 //
-// Weights are seen as (rows, 1, c), so they are one layer of plain rows: the file's bytes go there as they are.
+// Weights are seen as (rows, 1, c), so they are one layer of plain rows: the file's bytes go there as they are. Where only
+// WEIGHT reads a constant it is a TEXTURE_2D (W_PLAIN): of an array a software GPU fetches at more than twice the cost.
 //
 // A tensor too high or too wide for a texture is folded: rows beyond f.y go on f.z columns to the right, columns beyond
 // f.x go on f.w rows below, f being the parameter s_fold of sampler s_ and out_fold of the result. Where nothing a draw
@@ -24,6 +25,7 @@
 // to it (define TAIL = c mod 4 where that is not 0). Pixels beyond w hold anything; whoever reads checks x < w.
 precision highp float;
 precision highp int;
+precision highp sampler2D;
 precision highp sampler2DArray;
 
 #define EACH_1(M) M(0)
@@ -83,7 +85,14 @@ ivec2 unfolded(ivec4 f) {
 
 // The four channels c4 of pixel x of sampler t. tile is (c4, log2 of lanes, lanes - 1).
 #define PIXEL(t, f, tile, row, px, c4) texelFetch(t, AT(f, ((px) >> tile.y) * tile.x + (c4), row, (px) & tile.z), 0)
+
+#ifdef W_PLAIN
+#define WEIGHTS_IN sampler2D
+#define WEIGHT(f4, row) texelFetch(w_, AT(w_fold, f4, row, 0).xy, 0)
+#else
+#define WEIGHTS_IN sampler2DArray
 #define WEIGHT(f4, row) texelFetch(w_, AT(w_fold, f4, row, 0), 0)
+#endif
 
 // v where the mask has all bits, zeros where it has none. Branches would cost a software GPU a third of its time.
 vec4 kept(vec4 v, uint mask) { return uintBitsToFloat(floatBitsToUint(v) & mask); }

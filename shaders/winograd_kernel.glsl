@@ -7,7 +7,7 @@
 // Source    Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2015; the points: tried, see tests/bench
 #include "tensor.glsl"
 
-uniform sampler2DArray w_;
+uniform WEIGHTS_IN w_;
 
 layout(std140) uniform Params {
   int in_c;

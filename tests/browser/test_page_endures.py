@@ -148,3 +148,22 @@ def test_a_demo_goes_on_when_the_gpu_is_back(site):
     site.js("gpu.postMessage('restoreContext'); await until(/ ms,/)")
     assert site.js(f"return {FIRST}") == "4"
     assert site.js("return line.className") == "status"
+
+
+def test_the_lost_gpu_is_told(site):
+    site.open("page.html")
+    found = site.js(
+        f"""
+        const canvases = [], Real = OffscreenCanvas;
+        globalThis.OffscreenCanvas = class extends Real {{ constructor(...a) {{ super(...a); canvases.push(this); }} }};
+        const model = new WebKeras.Model({{ filepaths: {FILES}, worker: false, backend: "webgl2" }});
+        await model.ready();
+        const told = new Promise((done) => model.addEventListener("contextlost", (e) => done(e.type)));
+        canvases[0].getContext("webgl2").getExtension("WEBGL_lose_context").loseContext();
+        const type = await told;
+        const answer = model.predict({{ input: [1, 2] }});
+        return [type, await answer.then(() => "answered", (e) => e.name + ": " + e.message)];
+        """
+    )
+    assert found[0] == "contextlost"
+    assert found[1] == "answered" or (found[1].startswith("DeviceLost") and "lost" in found[1])

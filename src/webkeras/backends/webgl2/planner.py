@@ -17,17 +17,24 @@ from webkeras.backends.webgl2.share import share
 from webkeras.errors import BackendError
 from webkeras.graph import Constant, Graph, Node, Value
 
+#: Shaders that read w_ by WEIGHT.
+WEIGHING = {f"{n}.glsl" for n in ("conv", "conv_transpose", "depthwise", "matmul", "take", "winograd_kernel")}
+
 Kernel = Callable[["Planner", Node], None]
 Params = dict[str, Any]
 
 
 @dataclass
 class Texture:
-    """A place: its layout, whether it is made once, and what is uploaded into it, if anything."""
+    """A place: its layout, whether it is made once, and what is uploaded into it, if anything.
+
+    A plain one is no array of layers but a TEXTURE_2D.
+    """
 
     layout: Layout
     constant: bool
     upload: Constant | None = None
+    plain: bool = False
     slot: int = -1  # of the textures that really exist; several dynamic ones share one
 
 
@@ -35,13 +42,19 @@ class Texture:
 class Step:
     """One draw."""
 
-    source: Source
+    shader: str
+    defines: dict[str, str | int]
     inputs: dict[str, int]  # sampler name -> texture
     targets: tuple[tuple[int, int], ...]  # (texture, layer) of each thing a fragment writes
     viewport: tuple[int, int, int, int]  # x, y, width, height
     params: Params
     label: str
     times: tuple[int, int] = (1, 0)  # how many such rectangles, how many columns apart
+
+    @property
+    def source(self) -> Source:
+        """The whole shader."""
+        return assemble(self.shader, self.defines)
 
     @property
     def outs(self) -> list[int]:
@@ -58,7 +71,7 @@ class Plan:
     steps: list[Step]
     inputs: dict[str, int]
     outputs: dict[str, int]
-    slots: list[tuple[int, int, int]] = field(default_factory=list)
+    slots: list[tuple[int, int, int]] = field(default_factory=list)  # width, height, layers: 0 for a TEXTURE_2D
     half: bool = False
 
     def __str__(self) -> str:
@@ -68,7 +81,7 @@ class Plan:
             f"{'x'.join(map(str, (*s.viewport[2:], len(s.targets)))):<14} {s.label}"
             for i, s in enumerate(self.steps)
         ]
-        held = sum((8 if self.half else 16) * w * h * n for w, h, n in self.slots)
+        held = sum((8 if self.half else 16) * w * h * max(n, 1) for w, h, n in self.slots)
         lines.append(
             f"{len(self.steps)} draws a run, {len(self.prepare)} before the first, {len(sources)} programs, "
             f"{len(self.slots)} textures of {held / 1e6:.1f} MB"
@@ -246,11 +259,21 @@ class Planner:
         if any(v.folded for v in lies.values()):
             common |= {"FOLD": 1, "EXTRA_PARAMS": f"ivec4 {', '.join(lies)}; {common['EXTRA_PARAMS']}"}
             params = {**params, **{k: v.fold for k, v in lies.items()}}
-        source = assemble(shader, common)
-        self.steps.append(Step(source, dict(inputs), tuple(targets), viewport, params, label, times))
+        self.steps.append(Step(shader, common, dict(inputs), tuple(targets), viewport, params, label, times))
+
+    def _flatten(self) -> None:
+        """Constants of one layer that only WEIGHT of tensor.glsl reads are no arrays."""
+        odd = {*self.inputs.values(), *self.outputs.values()}
+        odd |= {t for s in self.steps for name, t in s.inputs.items() if name != "w_" or s.shader not in WEIGHING}
+        for s in self.steps:
+            w = s.inputs.get("w_")
+            if w is not None and w not in odd and self.textures[w].constant and self.textures[w].layout.texture[2] == 1:
+                self.textures[w].plain = True
+                s.defines["W_PLAIN"] = 1
 
     def finish(self) -> Plan:
         """Split what is made once from what every run makes, and let dynamic textures share memory by lifetime."""
+        self._flatten()
         prepare = [s for s in self.steps if self.textures[s.outs[0]].constant]
         steps = [s for s in self.steps if not self.textures[s.outs[0]].constant]
         plan = Plan(self.textures, prepare, steps, self.inputs, self.outputs, half=self.limits.half)

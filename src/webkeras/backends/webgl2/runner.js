@@ -1,7 +1,7 @@
 // runner.js - replays a plan on WebGL2. It knows no layer, no shape and no layout: textures, programs, draws, in order.
 //
 // A plan (plain data, made in Python by backends/webgl2):
-//   textures  [[width, height, layers], ...];  half: do they hold 16-bit floats?
+//   textures  [[width, height, layers (0: no array)], ...];  half: do they hold 16-bit floats?
 //   programs  [{source, samplers: [name, ...]}, ...]
 //   uploads   [{texture, parts, buffer, offset, length, type, min, scale} | {texture, parts, floats}, ...]
 //   targets   [[[texture, layer], ...], ...]            what a draw writes: a framebuffer each
@@ -17,8 +17,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
   // Milliseconds of drawing, after which the page has its turn; in a worker only messages wait.
   const SLICE = globalThis.document ? 8 : 64;
   const FLUSH = 12; // draws after which a GPU begins, while the next ones are recorded
-  // Drivers not asked whether fragments can tell each other their sums (sums.glsl): the first computes the derivatives of
-  // a quad's first row only, the others are phones', with few registers.
+  // Not asked whether fragments can tell each other their sums: derivatives of another row; phones' few registers.
   const ALONE = /SwiftShader|Adreno|Mali|PowerVR/;
 
   // Dispatches "contextlost" and "contextrestored"; after the latter everything runs as before.
@@ -56,8 +55,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     restore() {
       this.textures = 0;
       this.open();
-      for (const exe of this.live) this.make(exe);
-      for (const exe of this.live) this.finish(exe);
+      for (const step of ["make", "finish"]) for (const exe of this.live) this[step](exe);
       this.dispatchEvent(new Event("contextrestored"));
     }
 
@@ -80,14 +78,12 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     }
 
     program(source) {
-      let p = this.programs.get(source);
-      if (!p) {
-        const gl = this.gl, handle = gl.createProgram(), fragment = this.compile(gl.FRAGMENT_SHADER, source);
-        gl.attachShader(handle, this.vertex);
-        gl.attachShader(handle, fragment);
-        gl.linkProgram(handle);
-        this.programs.set(source, (p = { handle, fragment, source, ready: false }));
-      }
+      if (this.programs.has(source)) return this.programs.get(source);
+      const gl = this.gl, handle = gl.createProgram(), fragment = this.compile(gl.FRAGMENT_SHADER, source);
+      for (const shader of [this.vertex, fragment]) gl.attachShader(handle, shader);
+      gl.linkProgram(handle);
+      const p = { handle, fragment, source, ready: false };
+      this.programs.set(source, p);
       return p;
     }
 
@@ -121,11 +117,10 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     // What waits for the programs: their errors, uniform blocks, and the draws that make constants.
     finish(exe) {
       this.alive();
-      const { plan } = exe;
+      const { plan } = exe, keep = new Set(plan.constants);
       exe.programs.forEach((p, i) => p.ready || this.link(p, plan.programs[i]));
       this.pack(exe);
       this.draw(exe, plan.prepare);
-      const keep = new Set(plan.constants);
       exe.textures.forEach((_, i) => keep.has(i) || this.drop(exe, i));
     }
 
@@ -165,17 +160,21 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
         }
         if (odd.length) throw new Error(`parameters ${odd.join(", ")} are set or declared, not both`);
       }
-      exe.blocks = gl.createBuffer();
-      gl.bindBuffer(gl.UNIFORM_BUFFER, exe.blocks);
+      gl.bindBuffer(gl.UNIFORM_BUFFER, (exe.blocks = gl.createBuffer()));
       gl.bufferData(gl.UNIFORM_BUFFER, data, gl.STATIC_DRAW);
     }
 
+    bind(t) {
+      this.gl.activeTexture(this.gl.TEXTURE0);
+      this.gl.bindTexture(t.target, t);
+    }
+
     texture(width, height, layers, half) {
-      const gl = this.gl, t = gl.createTexture(), format = half ? gl.RGBA16F : gl.RGBA32F;
-      gl.activeTexture(gl.TEXTURE0);
-      gl.bindTexture(gl.TEXTURE_2D_ARRAY, t);
-      gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, format, width, height, layers);
-      for (const end of ["MIN", "MAG"]) gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl[`TEXTURE_${end}_FILTER`], gl.NEAREST);
+      const gl = this.gl, t = gl.createTexture(), size = layers ? [width, height, layers] : [width, height];
+      t.target = layers ? gl.TEXTURE_2D_ARRAY : gl.TEXTURE_2D;
+      this.bind(t);
+      gl[`texStorage${size.length}D`](t.target, 1, half ? gl.RGBA16F : gl.RGBA32F, ...size);
+      for (const end of ["MIN", "MAG"]) gl.texParameteri(t.target, gl[`TEXTURE_${end}_FILTER`], gl.NEAREST);
       this.textures++;
       return t;
     }
@@ -198,16 +197,16 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     }
 
     fill(texture, parts, data) {
-      const gl = this.gl, target = gl.TEXTURE_2D_ARRAY;
-      const rows = (x, y, w, h, from, at) => gl.texSubImage3D(target, 0, x, y, 0, w, h, 1, gl.RGBA, gl.FLOAT, from, at);
-      gl.activeTexture(gl.TEXTURE0);
-      gl.bindTexture(target, texture);
+      const gl = this.gl, flat = texture.target === gl.TEXTURE_2D, write = flat ? "texSubImage2D" : "texSubImage3D";
+      const rows = (x, y, w, h, ...from) =>
+        gl[write](texture.target, 0, ...(flat ? [x, y, w, h] : [x, y, 0, w, h, 1]), gl.RGBA, gl.FLOAT, ...from);
+      this.bind(texture);
       for (const [x, y, w, h, first, stride] of parts) {
         const whole = Math.min(h, Math.floor((data.length / 4 - first - w) / stride) + 1); // rows that the data fill
         gl.pixelStorei(gl.UNPACK_ROW_LENGTH, stride);
         if (whole > 0) rows(x, y, w, whole, data, 4 * first);
-        for (let r = Math.max(whole, 0); r < h; r++) {
-          const row = new Float32Array(4 * stride), at = 4 * (first + r * stride);
+        for (let r = Math.max(whole, 0), row, at; r < h; r++) {
+          [row, at] = [new Float32Array(4 * stride), 4 * (first + r * stride)];
           rows(x, y + r, w, 1, (row.set(data.subarray(at, at + 4 * w)), row), 0);
         }
       }
@@ -219,9 +218,13 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       gl.bindFramebuffer(gl.FRAMEBUFFER, f);
       if (made) return;
       const layers = exe.plan.targets[target];
-      layers.forEach(([texture, layer], i) =>
-        gl.framebufferTextureLayer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0 + i, exe.textures[texture], 0, layer));
+      layers.forEach(([texture, layer], i) => this.attach(i, exe.textures[texture], layer));
       gl.drawBuffers(layers.map((_, i) => gl.COLOR_ATTACHMENT0 + i));
+    }
+
+    attach(i, t, layer) {
+      const gl = this.gl, at = [gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0 + i];
+      t.target === gl.TEXTURE_2D ? gl.framebufferTexture2D(...at, t.target, t, 0) : gl.framebufferTextureLayer(...at, t, 0, layer);
     }
 
     draw(exe, steps) {
@@ -235,7 +238,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
           if (bound[unit] === inputs[unit]) continue;
           bound[unit] = inputs[unit];
           gl.activeTexture(gl.TEXTURE0 + unit);
-          gl.bindTexture(gl.TEXTURE_2D_ARRAY, exe.textures[inputs[unit]]);
+          gl.bindTexture(exe.textures[inputs[unit]].target, exe.textures[inputs[unit]]);
         }
         if (target !== framebuffer) this.framebuffer(exe, (framebuffer = target));
         for (let i = 0; i < times; i++) gl.viewport(x + i * apart, y, width, height), gl.drawArrays(gl.TRIANGLES, 0, 3);
@@ -247,7 +250,6 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     feed(exe, inputs) {
       this.alive();
       exe.turn++;
-      const gl = this.gl;
       for (const [name, { texture, parts }] of Object.entries(exe.plan.inputs)) {
         const from = inputs[name];
         if (!from.exe) this.fill(exe.textures[texture], parts, from);
@@ -255,9 +257,8 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
           const source = from.exe.plan.outputs[from.output];
           if (String(source.parts) !== String(parts)) throw new Error(`output ${from.output} does not lie as input ${name} does`);
           this.reading(from.exe, source.texture);
-          gl.activeTexture(gl.TEXTURE0);
-          gl.bindTexture(gl.TEXTURE_2D_ARRAY, exe.textures[texture]);
-          for (const [x, y, w, h] of parts) gl.copyTexSubImage3D(gl.TEXTURE_2D_ARRAY, 0, x, y, 0, x, y, w, h);
+          this.bind(exe.textures[texture]);
+          for (const [x, y, w, h] of parts) this.gl.copyTexSubImage3D(this.gl.TEXTURE_2D_ARRAY, 0, x, y, 0, x, y, w, h);
         }
       }
     }
@@ -269,9 +270,8 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
 
     // Bind the first layer of a texture for readPixels.
     reading(exe, texture) {
-      const gl = this.gl, f = (exe.reader ??= gl.createFramebuffer());
-      gl.bindFramebuffer(gl.FRAMEBUFFER, f);
-      gl.framebufferTextureLayer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, exe.textures[texture], 0, 0);
+      this.gl.bindFramebuffer(this.gl.FRAMEBUFFER, (exe.reader ??= this.gl.createFramebuffer()));
+      this.attach(0, exe.textures[texture], 0);
     }
 
     read(exe) {
@@ -323,8 +323,8 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     }
 
     fence() {
-      const gl = this.gl, fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
-      gl.flush();
+      const fence = this.gl.fenceSync(this.gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+      this.gl.flush();
       return fence;
     }
 

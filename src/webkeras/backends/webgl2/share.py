@@ -19,7 +19,8 @@ def share(plan: Plan) -> None:
     free: list[int] = []
 
     def new(t: int) -> None:
-        plan.slots.append(plan.textures[t].layout.texture)
+        width, height, layers = plan.textures[t].layout.texture
+        plan.slots.append((width, height, 0 if plan.textures[t].plain else layers))
         plan.textures[t].slot = len(plan.slots) - 1
 
     for t, texture in enumerate(plan.textures):
