@@ -8,6 +8,7 @@ export class Engine {
     this.onGpu = new Set(); // ids
     this.again = new Map(); // id -> Again
     this.listeners = new Map(); // id -> what to do with the model's events; worker.mjs puts its own `tell` instead
+    this.functions = new Map(); // id -> what answers for the page's custom functions; worker.mjs puts its own `custom`
     this.booting = this.boot();
     this.booting.catch(() => {}); // load() tells
   }
@@ -40,6 +41,11 @@ export class Engine {
     this.listeners.get(model)?.(event);
   }
 
+  // What a custom function of the page makes of inputs, which are its own.
+  custom(model, name, inputs, about) {
+    return this.functions.get(model)(name, inputs, about);
+  }
+
   // Call one of the methods below by name: the door for worker.mjs and webkeras.js.
   async call(method, args) {
     try {
@@ -49,7 +55,7 @@ export class Engine {
     }
   }
 
-  async load(id, { files, headers, backend, kerasVersion, theanoKernels }) {
+  async load(id, { files, headers, backend, kerasVersion, theanoKernels, customShapes }) {
     const began = performance.now(), parts = { boot: 0 }, about = {}, got = []; // [kind, name, bytes] each
     const told = (part, share) => {
       parts[part] = share;
@@ -77,7 +83,10 @@ export class Engine {
     await Promise.all([this.booting.then(() => told("boot", 1)), ...fetching]);
     const loaded = performance.now();
     this.tell(id, { type: "initprogress", progress: 0 });
-    const handle = this.page.load(got, await this.chosen(backend), kerasVersion, theanoKernels);
+    const own = (xs) => xs.map(({ data, shape }) => ({ data: data.slice(), shape }));
+    const call = (f, inputs, { config, weights }) => this.custom(id, f, own(inputs), { config, weights: own(weights) });
+    const functions = customShapes && { shapes: JSON.stringify(customShapes), call };
+    const handle = this.page.load(got, await this.chosen(backend), kerasVersion, theanoKernels, functions);
     try {
       await this.settle(this.page.warm(handle));
     } catch (e) {

@@ -12,6 +12,22 @@ export type Inputs = Record<string, Numbers | Shaped>;
 /** Flat, in C order; the shape has the batch axis. */
 export type Output = Float32Array & { shape: number[] };
 
+/** A tensor that a custom function is handed, flat in C order. */
+export interface Tensor {
+  data: Float32Array;
+  /** An input's has the batch axis. */
+  shape: number[];
+}
+/** `config`: a Lambda's arguments, a custom layer's config. `weights`: a custom layer's, in the order of Keras' get_weights. */
+export interface About {
+  config: Record<string, unknown>;
+  weights: Tensor[];
+}
+/** What a layer computes, flat. All is its own to change; it must not wait for a prediction of its own model. */
+export type CustomFunction = (inputs: Tensor[], about: About) => Numbers | Promise<Numbers>;
+/** With the shape of its output without the batch axis, null: as that axis of the first input; alone, all as there. */
+export type CustomObject = CustomFunction | { call: CustomFunction; shape?: readonly (number | null)[] | null };
+
 export type Source = string | URL | Blob;
 
 export interface Options {
@@ -31,6 +47,11 @@ export interface Options {
   kerasVersion?: string;
   /** Whether the model was trained on Theano, which turned kernels around: files of Keras 1 do not tell. */
   theanoKernels?: boolean;
+  /**
+   * Meanings by name, computed on the CPU in the page: of a Lambda (the layer's name or the function's), a custom
+   * activation, a custom layer (its class). Code in files is never run.
+   */
+  customObjects?: Record<string, CustomObject>;
   /** Run in a Web Worker. Default true. */
   worker?: boolean;
   /** Where pyodide/, engine.mjs and the rest lie. Default: where the script came from. */

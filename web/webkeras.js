@@ -16,6 +16,7 @@ globalThis.WebKeras = (() => {
     constructor(base) {
       this.waiting = new Map(); // call -> what to do with its answer
       this.listeners = new Map(); // model -> what to do with its events
+      this.functions = new Map(); // model -> what answers for its custom functions
       this.count = 0;
       this.worker = new Worker(script(new URL("worker.mjs", base)), { type: "module" });
       this.worker.onmessage = ({ data }) => this.received(data);
@@ -23,12 +24,23 @@ globalThis.WebKeras = (() => {
       this.worker.postMessage({ base });
     }
 
-    received({ call, value, error, model, event }) {
+    received({ call, value, error, model, event, ask, ...rest }) {
       if (event) return this.listeners.get(model)?.(event);
+      if (ask !== undefined) return this.asked(ask, model, rest);
       const { resolve, reject } = this.waiting.get(call);
       this.waiting.delete(call);
       if (error) reject(Object.assign(new Error(error.message), { name: error.name }));
       else resolve(value);
+    }
+
+    // The engine waits for what a custom function, which cannot leave the page, makes of inputs.
+    async asked(ask, model, { name, inputs, about }) {
+      try {
+        const value = await this.functions.get(model)(name, inputs, about);
+        this.worker.postMessage({ ask, value }, [value.buffer]);
+      } catch (e) {
+        this.worker.postMessage({ ask, error: e.message });
+      }
     }
 
     failed(why) {
@@ -65,6 +77,30 @@ globalThis.WebKeras = (() => {
     return engines.get(key);
   }
 
+  // {name: function or {call, shape}} -> {name: {call, shape}}, the shape null where it is the first input's.
+  function customs(objects) {
+    const fits = (d) => d === null || (Number.isInteger(d) && d >= 0);
+    const one = ([name, o]) => {
+      if (typeof o === "function") return [name, { call: o, shape: null }];
+      const { call, shape = null, ...more } = o ?? {};
+      if (typeof call !== "function" || Object.keys(more).length || !(shape === null || (Array.isArray(shape) && shape.every(fits))))
+        throw new TypeError(`new WebKeras.Model: customObjects has '${name}', which is neither a function nor {call: function, shape: [numbers or null]}`);
+      return [name, { call, shape }];
+    };
+    return Object.fromEntries(Object.entries(objects ?? {}).map(one));
+  }
+
+  // Calls custom functions by name: numbers of its own, whatever they give.
+  const caller = (objects) => async (name, inputs, about) => {
+    const { call } = objects[name];
+    const threw = (e) => { throw new Error(`custom function '${name}' threw: ${e?.message ?? e}`); };
+    const y = await (async () => call(inputs, about))().catch(threw);
+    const flat = Array.isArray(y) ? y.flat(Infinity) : y;
+    if (Array.isArray(flat) ? flat.some((v) => typeof v !== "number") : !ArrayBuffer.isView(flat) || flat instanceof DataView)
+      throw new Error(`custom function '${name}' gave ${y === null ? "null" : Array.isArray(y) ? "an array of other things" : typeof y}; expected a Float32Array or an array of numbers`);
+    return flat instanceof Float32Array ? flat.slice() : Float32Array.from(flat, Number);
+  };
+
   // Numbers in any form -> {data: Float32Array, shape?}.
   function tensor(value, name) {
     if (value instanceof Float32Array) return { data: value };
@@ -90,21 +126,24 @@ globalThis.WebKeras = (() => {
 
     constructor(options) {
       super();
-      const { filepaths, gpu = true, backend, headers = {}, worker = true, base, kerasVersion, theanoKernels } = options ?? {};
+      const { filepaths, gpu = true, backend, headers = {}, worker = true, base, kerasVersion, theanoKernels, customObjects } = options ?? {};
       const at = (v) => (Array.isArray(v) ? v.map(at) : v instanceof Blob ? v : new URL(v, PAGE).href);
       const files = Object.fromEntries(Object.entries(filepaths ?? {}).map(([k, v]) => [k, at(v)]));
       const told = { kerasVersion, theanoKernels: theanoKernels ?? undefined };
-      this.#loading = this.#load({ files, headers, backend: backend ?? (gpu ? "auto" : "cpu"), ...told }, base, worker);
+      this.#loading = this.#load({ files, headers, backend: backend ?? (gpu ? "auto" : "cpu"), ...told }, customObjects, base, worker);
       this.#loading.catch(() => {}); // ready() and predict() tell
     }
 
-    async #load(asked, base, worker) {
-      const { files } = asked, odd = Object.keys(files).filter((k) => !["model", "weights", "metadata"].includes(k));
+    async #load(asked, customObjects, base, worker) {
+      const { files } = asked, objects = customs(customObjects), odd = Object.keys(files).filter((k) => !["model", "weights", "metadata"].includes(k));
       if (!files.model) throw new TypeError("new WebKeras.Model: filepaths has no 'model'; give the URL of the model's file, or the file");
       if (odd.length) throw new TypeError(`new WebKeras.Model: filepaths has '${odd[0]}'; expected model, weights and metadata`);
       this.#engine = await engine(base, worker);
       this.#engine.listeners.set(this.#id, (event) => this.#told(event));
-      Object.assign(this, await this.#engine.call("load", [this.#id, asked]));
+      this.#engine.functions.set(this.#id, caller(objects));
+      const shapes = Object.entries(objects).map(([name, { shape }]) => [name, shape]);
+      const customShapes = shapes.length ? Object.fromEntries(shapes) : undefined;
+      Object.assign(this, await this.#engine.call("load", [this.#id, { ...asked, customShapes }]));
       this.#told({ type: "loadingprogress", progress: 100 });
     }
 
@@ -166,6 +205,7 @@ globalThis.WebKeras = (() => {
       if (!this.#engine) return;
       await this.#next("dispose", () => []).catch(() => {});
       this.#engine.listeners.delete(this.#id);
+      this.#engine.functions.delete(this.#id);
     }
   }
 

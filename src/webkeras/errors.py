@@ -4,6 +4,7 @@
     ├── ConfigError        the JSON: unknown layer, unknown key, unreadable graph
     ├── WeightsError       the bytes: short, long, overlapping, wrong shape
     ├── ShapeError         a layer or op was given shapes it cannot take
+    ├── FunctionError      a custom function failed, or gave what does not fit
     └── BackendError
         ├── NoBackend      nothing usable here; says what was tried and why not
         ├── ShaderError    file:line, the source line, the driver's words
@@ -27,6 +28,10 @@ class WeightsError(WebKerasError):
 
 class ShapeError(WebKerasError):
     """A layer or op was given shapes it cannot take."""
+
+
+class FunctionError(WebKerasError):
+    """A custom function of the page's failed, or gave other numbers than its layer's output takes."""
 
 
 class BackendError(WebKerasError):

@@ -332,6 +332,18 @@ def rewrite(graph: Graph, rule: Callable[[Node, tuple[Value, ...]], Sequence[Val
     return replace(graph, outputs={k: new.get(id(v), v) for k, v in graph.outputs.items()})
 
 
+def between(given: Mapping[str, Value], wanted: Mapping[str, Value]) -> Graph:
+    """What computes the values `wanted` from those `given` (and from constants), as a graph of its own."""
+    inputs = {k: Value(v.shape, name=k) for k, v in given.items()}
+    new = {id(v): inputs[k] for k, v in given.items()}
+    for node in topo(wanted.values()):
+        copy = Node(node.op, tuple(new.get(id(v), v) for v in node.inputs), node.attrs, node.layer)
+        copy.outs = tuple(Value(v.shape, copy) for v in node.outs)
+        for a, b in zip(node.outs, copy.outs, strict=True):
+            new.setdefault(id(a), b)
+    return Graph(inputs, {k: new.get(id(v), v) for k, v in wanted.items()})
+
+
 def inside(graph: Graph, change: Callable[[Graph], Graph]) -> Graph:
     """The graph with the body of every scan changed."""
     if not any("body" in node.attrs for node in graph.nodes()):

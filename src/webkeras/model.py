@@ -242,6 +242,13 @@ class Model:
         ready.executable.run(self._feeds(ready, flat))
         return Profile([Timing(self.spec.name, self.backend.name, (time.perf_counter() - start) * 1000)])
 
+    async def profiled_async(self, ready: Prepared, flat: Mapping[str, Any]) -> Profile:
+        """`profiled`, where custom functions of the page are to be waited for as well."""
+        on: Any = ready.executable
+        if hasattr(on, "profile_async"):
+            return Profile(Timing(*step) for step in await on.profile_async(self._feeds(ready, flat)))
+        return self.profiled(ready, flat)
+
     def prepare(self, shapes: Mapping[str, Shape], layers: Sequence[str] = ()) -> Prepared:
         """Make everything ready for inputs of these shapes (batch axis included); a second call costs nothing."""
         key = self._key(shapes, layers)

@@ -9,26 +9,65 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 from webkeras import files
-from webkeras.backends import available
+from webkeras.backends import available, crossing
 from webkeras.backends import why_not as why_not  # for the page
 from webkeras.backends.webgl2 import context
-from webkeras.errors import ConfigError, ShapeError
+from webkeras.errors import ConfigError, FunctionError, ShapeError
 from webkeras.fetch import JsBuffer
+from webkeras.layers.outside import Outside, Parts
 from webkeras.loading import assembled
 from webkeras.model import Model, Prepared
 from webkeras.shapes import Shape, size
 from webkeras.trace import input_shapes, one_sample, output_names
 
 
-def load(given: Any, backend: str, keras_version: str | None, theano_kernels: bool | None) -> Model:
+def load(
+    given: Any, backend: str, keras_version: str | None, theano_kernels: bool | None, functions: Any = None
+) -> Model:
     """A model from its files, [kind, name, Uint8Array] each: "model", "weights", "metadata", and the others they name.
 
-    The options are those of `load_model`.
+    The options are those of `load_model`; `functions` are the page's custom objects, {shapes: JSON, {name: shape or
+    null}, call: (name, inputs, {config, weights}) => Promise<Float32Array>}, of which `inputs` and `weights` are lists
+    of {data, shape}.
     Raises ConfigError, WeightsError or NoBackend.
     """
     named = [(str(kind), files.File(JsBuffer(data), str(name))) for kind, name, data in given]
     beside = {f.name: f.buffer for kind, f in named if kind == "beside"}
-    return assembled(dict(named), beside, backend, None, keras_version or None, theano_kernels)
+    custom = outside(functions) if functions else None
+    return assembled(dict(named), beside, backend, custom, keras_version or None, theano_kernels)
+
+
+def outside(functions: Any) -> dict[str, Outside]:
+    """The page's functions by name, as custom objects."""
+
+    def one(name: str) -> Callable[..., Any]:
+        async def call(inputs: Parts, config: Any, weights: Parts) -> Any:
+            about = to_page({"config": config, "weights": [{"data": numbers(x), "shape": s} for x, s in weights]})
+            try:
+                return await functions.call(name, to_page([{"data": numbers(x), "shape": s} for x, s in inputs]), about)
+            except Exception as e:  # a JsException
+                raise FunctionError(crossing.words(e)) from None
+
+        return call
+
+    shapes = json.loads(functions.shapes)
+    return {name: Outside(name, one(name), None if s is None else tuple(s)) for name, s in shapes.items()}
+
+
+def to_page(x: Any) -> Any:
+    """Lists and dicts as JavaScript's; what is JavaScript's already stays."""
+    from js import Object
+    from pyodide.ffi import to_js
+
+    return to_js(x, dict_converter=Object.fromEntries)
+
+
+def numbers(y: Any) -> Any:
+    """A backend's flat numbers as a Float32Array."""
+    from js import Float32Array
+    from pyodide.ffi import to_js
+
+    return y if hasattr(y, "js_id") else Float32Array.new(to_js(memoryview(y)))
 
 
 def describe(model: Model) -> str:
@@ -112,14 +151,13 @@ def _rest(coroutine: Coroutine[Any, Any, Any], waiting: Any) -> Generator[Any, A
 
 
 async def _predict(model: Model, inputs: Any, layers: Any) -> Any:
-    from js import Float32Array, Object
+    from js import Object
     from pyodide.ffi import to_js
 
     ready, flat = await _ready(model, inputs, list(layers))
     out = []
     for k, y in (await model.run_async(ready, flat)).items():
-        data = y if hasattr(y, "js_id") else Float32Array.new(to_js(memoryview(y)))
-        out.append([k, Object.fromEntries(to_js([["data", data], ["shape", to_js(list(ready.shapes[k]))]]))])
+        out.append([k, to_page({"data": numbers(y), "shape": ready.shapes[k]})])
     own, told = to_js(output_names(model.spec)), json.dumps({**stats(model), "backend": model.backend.name})
     parts = [["outputs", Object.fromEntries(to_js(out))], ["own", own], ["stats", told]]
     machine = getattr(ready.executable, "machine", None)
@@ -132,7 +170,7 @@ async def _predict(model: Model, inputs: Any, layers: Any) -> Any:
 
 async def profile(model: Model, inputs: Any) -> str:
     """JSON: [{layer, op, ms}] of one prediction."""
-    return json.dumps([vars(t) for t in model.profiled(*await _ready(model, inputs, []))])
+    return json.dumps([vars(t) for t in await model.profiled_async(*await _ready(model, inputs, []))])
 
 
 async def _ready(model: Model, inputs: Any, layers: list[str]) -> tuple[Prepared, dict[str, Any]]:

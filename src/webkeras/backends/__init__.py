@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from webkeras.backends.apart import Apart
 from webkeras.backends.auto import Auto
 from webkeras.errors import NoBackend
 from webkeras.graph import Graph
@@ -80,7 +81,7 @@ def choose(name: str) -> Backend:
     if why := why_not(name.removesuffix("-half")):
         raise NoBackend(f"backend {name!r} cannot be used: {why}")
     if name not in _open:
-        _open[name] = _opened(name)
+        _open[name] = Apart(_opened(name))
     return _open[name]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from webkeras import ops
 from webkeras.errors import ConfigError, ShapeError
-from webkeras.layers.base import LAYERS, Layer, custom, key, layer
+from webkeras.layers.base import LAYERS, Layer, custom, key, layer, to_give
 from webkeras.layers.read import anything, number, optional
 from webkeras.shapes import Shape
 from webkeras.shapes import axes as positive
@@ -214,7 +214,7 @@ def read(v: Any, dialect: int) -> Activation:
     if function is None and issubclass(LAYERS.get(name, Layer), ActivationLayer):
         return Bare(LAYERS[name]({}, dialect))
     if function is None:
-        raise ConfigError(f'unknown activation {name!r}; give its meaning in custom_objects={{"{name}": function}}')
+        raise ConfigError(f"unknown activation {name!r}; give its meaning in {to_give(name)}")
     return function
 
 

@@ -109,16 +109,25 @@ def custom(name: str) -> Any:
     return _custom[-1].get(name)
 
 
+def to_give(name: str, python: str = "function") -> str:
+    """How a user gives the meaning of a name."""
+    page = f'new WebKeras.Model({{ ..., customObjects: {{ "{name}": function }} }})'
+    return f'custom_objects={{"{name}": {python}}}, in a page {page}'
+
+
 def make(class_name: str, config: Mapping[str, Any], dialect: int, arrays: Sequence[Any] = ()) -> Layer:
     """The layer of a class name as files have it; ConfigError where nobody registered it."""
     own = custom(class_name)
     if isinstance(own, type):
         found: Layer = own(config, dialect, arrays)
         return found
+    if hasattr(own, "layer"):  # a function outside Python, layers/outside.py
+        made: Layer = own.layer(config, dialect, arrays)
+        return made
     if class_name not in LAYERS:
         raise ConfigError(
             f"unknown layer {class_name!r} ({config.get('name')!r}, Keras {int(dialect)} dialect); register it with "
-            f'@webkeras.layer("{class_name}"), or give custom_objects={{"{class_name}": a subclass of webkeras.Layer}}'
+            f'@webkeras.layer("{class_name}"), or give {to_give(class_name, "a subclass of webkeras.Layer")}'
         )
     return LAYERS[class_name](config, dialect, arrays)
 

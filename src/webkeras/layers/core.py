@@ -9,7 +9,7 @@ from typing import Any
 from webkeras import ops
 from webkeras.errors import ConfigError
 from webkeras.layers.activation import activation
-from webkeras.layers.base import Layer, custom, key, layer
+from webkeras.layers.base import Layer, custom, key, layer, to_give
 from webkeras.layers.quantized import Quantizable, blocks, matmul, packed, unpacked
 from webkeras.layers.read import anything, boolean, one_of, optional, whole
 from webkeras.ops.einsum import labels
@@ -279,8 +279,7 @@ class Lambda(Layer):
         meaning = next(filter(None, map(custom, names)), None)
         if meaning is None:
             raise ConfigError(
-                f"{self}: its code is in the file and is not run; "
-                f'give its meaning in custom_objects={{"{names[-1]}": function}}'
+                f"{self}: its code is in the file and is not run; give its meaning in {to_give(names[-1])}"
             )
         self.function = meaning
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from webkeras import ops
 from webkeras.errors import ConfigError, ShapeError
 from webkeras.layers.activation import ActivationLayer, activation, of_sample, relu, softplus
-from webkeras.layers.base import Layer, custom, key, layer
+from webkeras.layers.base import Layer, custom, key, layer, to_give
 from webkeras.layers.convolution import Window
 from webkeras.layers.layout import channels_last
 from webkeras.layers.read import anything, boolean, whole
@@ -49,8 +49,7 @@ class Merge(Layer):
             self.function = next(filter(None, map(custom, names)), None)
             if self.function is None:
                 raise ConfigError(
-                    f"{self}: its mode is a function, whose code is not run; "
-                    f'give its meaning in custom_objects={{"{names[-1]}": function}}'
+                    f"{self}: its mode is a function, whose code is not run; give its meaning in {to_give(names[-1])}"
                 )
 
     def call(self, xs: list[Any], mask: Any = None) -> Any:

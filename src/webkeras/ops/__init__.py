@@ -40,6 +40,7 @@ from webkeras.ops.elementwise import (
     where,
 )
 from webkeras.ops.movement import concat, pad, reshape, slice_, take, transpose
+from webkeras.ops.outside import outside
 from webkeras.ops.recurrent import gate, gru, gru_step, lstm, lstm_step, masked_scan, simple_rnn, simple_rnn_step
 from webkeras.ops.reduction import pool, reduce
 
@@ -79,6 +80,7 @@ __all__ = [
     "multiply",
     "negative",
     "normalize",
+    "outside",
     "pad",
     "pool",
     "power",
