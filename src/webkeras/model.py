@@ -240,14 +240,21 @@ class Model:
             return Profile(Timing(*step) for step in steps(self._feeds(ready, flat)))
         start = time.perf_counter()
         ready.executable.run(self._feeds(ready, flat))
+        return self._whole(start)
+
+    def _whole(self, start: float) -> Profile:
         return Profile([Timing(self.spec.name, self.backend.name, (time.perf_counter() - start) * 1000)])
 
     async def profiled_async(self, ready: Prepared, flat: Mapping[str, Any]) -> Profile:
         """`profiled`, where custom functions of the page are to be waited for as well."""
-        on: Any = ready.executable
-        if hasattr(on, "profile_async"):
-            return Profile(Timing(*step) for step in await on.profile_async(self._feeds(ready, flat)))
-        return self.profiled(ready, flat)
+        steps = getattr(ready.executable, "profile_async", None)
+        if steps is not None:
+            return Profile(Timing(*step) for step in await steps(self._feeds(ready, flat)))
+        if hasattr(ready.executable, "profile"):
+            return self.profiled(ready, flat)
+        start = time.perf_counter()
+        await ready.executable.run_async(self._feeds(ready, flat))
+        return self._whole(start)
 
     def prepare(self, shapes: Mapping[str, Shape], layers: Sequence[str] = ()) -> Prepared:
         """Make everything ready for inputs of these shapes (batch axis included); a second call costs nothing."""

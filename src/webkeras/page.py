@@ -42,9 +42,10 @@ def outside(functions: Any) -> dict[str, Outside]:
 
     def one(name: str) -> Callable[..., Any]:
         async def call(inputs: Parts, config: Any, weights: Parts) -> Any:
-            about = to_page({"config": config, "weights": [{"data": numbers(x), "shape": s} for x, s in weights]})
+            xs, ws = ([{"data": numbers(x), "shape": s} for x, s in part] for part in (inputs, weights))
+            about = {"config": nulls(config), "weights": ws}
             try:
-                return await functions.call(name, to_page([{"data": numbers(x), "shape": s} for x, s in inputs]), about)
+                return await functions.call(name, to_page(xs), to_page(about))
             except Exception as e:  # a JsException
                 raise FunctionError(crossing.words(e)) from None
 
@@ -60,6 +61,15 @@ def to_page(x: Any) -> Any:
     from pyodide.ffi import to_js
 
     return to_js(x, dict_converter=Object.fromEntries)
+
+
+def nulls(x: Any) -> Any:
+    """What a file's JSON holds, null where to_js would say undefined."""
+    from pyodide.ffi import jsnull
+
+    if isinstance(x, dict):
+        return {k: nulls(v) for k, v in x.items()}
+    return [nulls(v) for v in x] if isinstance(x, list | tuple) else jsnull if x is None else x
 
 
 def numbers(y: Any) -> Any:

@@ -1,7 +1,8 @@
 """Functions of the page for what only their maker knows, Lambda, activations, layers: they answer as Keras did."""
 
+import re
+
 import numpy as np
-import pytest
 
 from tests.browser.test_page import MODES
 from tools.common import ROOT
@@ -19,6 +20,7 @@ globalThis.customObjects = {
   },
   Scale([{ data, shape }], { config, weights: [weight, shift] }) {
     if (weight.shape.join() !== "3" || shift.shape.join() !== "1") throw new Error("not the file's order");
+    if (config.dtype.module && config.dtype.registered_name !== null) throw new Error("not the file's null");
     return Array.from(data, (v, i) => v * weight.data[i % shape[1]] * config.factor + shift.data[0]);
   },
   sums: {
@@ -56,70 +58,71 @@ def given(x):
 
 
 @MODES
-@pytest.mark.parametrize("backend", ["webgl2", "wasm", "auto"])
-def test_models_answer_as_keras_does(site, backend, worker):
-    """Batches of several and of one; for "auto" often enough that every backend has had its turn."""
+def test_models_answer_as_keras_does(site, worker):
+    """Batches of several and of one, profiled too; for "auto" often enough that every backend has had its turn."""
     for file, (x, want) in lay_out(site).items():
         outs = site.js(
             """
-            const [file, inputs, options] = args, outs = [];
-            const model = await opened({ model: file }, options);
-            for (let i = 0; i < 5; i++)
-              for (const input of inputs) {
-                const out = await model.predict({ input });
-                outs.push([[...out.output], out.output.shape]);
-              }
-            await model.dispose();
+            const [file, inputs, worker] = args, outs = [];
+            for (const backend of ["webgl2", "wasm", "auto", ...(worker ? [] : ["reference"])]) {
+              const model = await opened({ model: file }, { backend, worker });
+              for (let i = 0; i < 5; i++)
+                for (const input of inputs) {
+                  const out = await model.predict({ input });
+                  outs.push([[...out.output], out.output.shape]);
+                  if (!i && !(await model.profile({ input })).length) throw new Error("no profile");
+                }
+              await model.dispose();
+            }
             return outs;
             """,
             file,
             [given(x), given(x[:1])],
-            {"backend": backend, "worker": worker},
+            worker,
         )
-        for (got, shape), w in zip(outs, [want, want[:1]] * 5, strict=True):
+        for (got, shape), w in zip(outs, [want, want[:1]] * (15 if worker else 20), strict=True):
             assert shape == list(w.shape)
             np.testing.assert_allclose(got, w.ravel(), rtol=1e-5, atol=1e-5, err_msg=file)
 
 
+FIFTY = """
+const [input, options] = args, textures = [], outs = [];
+const other = await opened({ model: "/keras3.15.1_open.keras" }, options); // tells how many are left
+const count = async () => {
+  await other.predict({ input: { data: [1, 2], shape: [1, 1, 2] } });
+  return other.stats.textures ?? 0;
+};
+textures.push(await count());
+const model = await opened({ model: "/keras3.15.1_middle.keras" }, options);
+await model.predict({ input });
+textures.push(await count());
+for (let i = 0; i < 50; i++) outs.push([...(await model.predict({ input })).output]);
+textures.push(await count());
+const steps = await model.profile({ input }), plan = await model.explain();
+const { mine, scaled } = await model.predict({ input }, { layers: ["mine", "scaled"] });
+await model.dispose();
+textures.push(await count());
+await other.dispose();
+const called = steps.filter(({ op }) => op === "outside").map(({ layer }) => layer);
+return [textures, outs, called, plan, [mine.shape, scaled.shape]];
+"""
+
+
 @MODES
-@pytest.mark.parametrize("backend", ["webgl2", "wasm"])
-def test_fifty_predictions_leave_nothing_behind(site, backend, worker):
+def test_fifty_predictions_leave_nothing_behind(site, worker):
     """Textures stay as many, are given back; profile and explain name the functions; a layer's output can be asked."""
     x, want = lay_out(site)["/keras3.15.1_middle.keras"]
-    textures, outs, steps, plan, layers = site.js(
-        """
-        const [input, options] = args, textures = [], outs = [];
-        const other = await opened({ model: "/keras3.15.1_open.keras" }, options); // tells how many are left
-        const count = async () => {
-          await other.predict({ input: { data: [1, 2], shape: [1, 1, 2] } });
-          return other.stats.textures ?? 0;
-        };
-        textures.push(await count());
-        const model = await opened({ model: "/keras3.15.1_middle.keras" }, options);
-        await model.predict({ input });
-        textures.push(await count());
-        for (let i = 0; i < 50; i++) outs.push([...(await model.predict({ input })).output]);
-        textures.push(await count());
-        const steps = await model.profile({ input }), plan = await model.explain();
-        const { mine, scaled } = await model.predict({ input }, { layers: ["mine", "scaled"] });
-        await model.dispose();
-        textures.push(await count());
-        await other.dispose();
-        const called = steps.filter(({ op }) => op === "outside").map(({ layer }) => layer);
-        return [textures, outs, called, plan, [mine.shape, scaled.shape]];
-        """,
-        given(x),
-        {"backend": backend, "worker": worker},
-    )
-    for got in outs:
-        np.testing.assert_allclose(got, want.ravel(), rtol=1e-5, atol=1e-5)
-    before, first, last, after = textures
-    assert last == first
-    assert after == before
-    assert (first > before > 0) == (backend == "webgl2")
-    assert steps == ["Dense 'first'", "Lambda 'mine'", "Scale 'scaled'"]
-    assert "custom function mine   Lambda 'mine'" in plan
-    assert layers == [[5, 3], [5, 3]]
+    for backend in ("webgl2", "wasm"):
+        textures, outs, steps, plan, layers = site.js(FIFTY, given(x), {"backend": backend, "worker": worker})
+        for got in outs:
+            np.testing.assert_allclose(got, want.ravel(), rtol=1e-5, atol=1e-5)
+        before, first, last, after = textures
+        assert last == first
+        assert after == before
+        assert (first > before > 0) == (backend == "webgl2")
+        assert steps == ["Dense 'first'", "Lambda 'mine'", "Scale 'scaled'"]
+        assert "custom function mine   Lambda 'mine'" in plan
+        assert layers == [[5, 3], [5, 3]]
 
 
 REFUSALS = {
@@ -177,3 +180,11 @@ def test_what_does_not_fit_is_said_in_one_sentence(site, worker):
     for name, sentence in refused.items():
         assert f'new WebKeras.Model({{ ..., customObjects: {{ "{name}": function }} }})' in sentence
         assert "\n" not in sentence
+
+
+def test_the_recipe_of_the_readme_answers(site):
+    x, want = lay_out(site)["/keras3.15.1_middle.keras"]
+    site.files["/m.keras"] = site.files["/keras3.15.1_middle.keras"]
+    (recipe,) = re.findall(r"```js\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    out = site.js(recipe + "return [...(await model.predict({ input: args[0] })).output];", given(x))
+    np.testing.assert_allclose(out, want.ravel(), rtol=1e-5, atol=1e-5)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from webkeras.errors import BackendError, ConfigError, FunctionError
+from webkeras.errors import ConfigError, FunctionError
 from webkeras.graph import Graph, Node, Value, between
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Parts:
         self.ready: list[Executable | None] = []
 
     def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        """Raises BackendError where a function has to be waited for, FunctionError where one fails."""
+        """Raises FunctionError where a function fails or has to be waited for."""
         outputs: dict[str, Any] = finished(self._run(feeds, lambda part, feeds: part.run(feeds)))
         return outputs
 
@@ -193,10 +193,10 @@ async def settled(y: Any) -> Any:
 
 
 def finished(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """The result of a coroutine that does not wait. Raises BackendError where it does."""
+    """The result of a coroutine that does not wait. Raises FunctionError where it does."""
     try:
         coroutine.send(None)
     except StopIteration as done:
         return done.value
     coroutine.close()
-    raise BackendError("a custom function answers later, which only predict_async waits for; call that")
+    raise FunctionError("a custom function answers later, which only predict_async waits for; call that")
