@@ -1,10 +1,15 @@
 // Everything that webkeras.d.mts declares, used as its comments say; and what it must not allow.
 import WebKeras, { Model, backends, version } from "./webkeras.mjs";
-import type { Backend, Inputs, Options, Output, ProgressEvent, Stats } from "./webkeras.mjs";
+import type { Backend, CustomObject, Inputs, Options, Output, ProgressEvent, Stats } from "./webkeras.mjs";
 
+const crest: CustomObject = ([{ data, shape }]) => data.map((v) => v * shape[0]);
+const customObjects: Options["customObjects"] = {
+  crest, one: () => [1, 2], later: async ([{ data }], { config }) => data.map((v) => v * Number(config.by)),
+  Scale: { call: ([{ data }], { weights: [w] }) => data.map((v, i) => v * w.data[i]), shape: [3, null] },
+};
 const options: Options = {
   filepaths: { model: "m.json", weights: ["a.bin", new Blob([])], metadata: new URL("https://example.org/m.json") },
-  gpu: false, backend: "auto", headers: { a: "b" }, kerasVersion: "1.2.2", worker: false, base: "x/",
+  gpu: false, backend: "auto", headers: { a: "b" }, kerasVersion: "1.2.2", worker: false, base: "x/", customObjects,
 };
 const model = new Model(options), other = new WebKeras.Model({ filepaths: { model: new File([], "m.keras") } });
 const told = (e: ProgressEvent) => console.log(e.progress.toFixed());
@@ -36,5 +41,9 @@ new Model({ filepaths: {} });
 new Model({ filepaths: { model: "m" }, backend: "webgpu" });
 // @ts-expect-error text is no input
 model.predict({ a: "cat" });
+// @ts-expect-error text is no numbers
+new Model({ filepaths: { model: "m" }, customObjects: { f: () => "cat" } });
+// @ts-expect-error no such key
+new Model({ filepaths: { model: "m" }, customObjects: { f: { call: () => [1], shpae: [1] } } });
 // @ts-expect-error no such event
 model.addEventListener("loaded", told);
