@@ -26,7 +26,7 @@ export interface About {
 /** What a layer computes, flat. All is its own to change; it must not wait for a prediction of its own model. */
 export type CustomFunction = (inputs: Tensor[], about: About) => Numbers | Promise<Numbers>;
 /** With the shape of its output without the batch axis, null: as that axis of the first input; alone, all as there. */
-export type CustomObject = CustomFunction | { call: CustomFunction; shape?: readonly (number | null)[] | null };
+export type CustomObject = CustomFunction | { compute: CustomFunction; shape?: readonly (number | null)[] | null };
 
 export type Source = string | URL | Blob;
 

@@ -77,24 +77,24 @@ globalThis.WebKeras = (() => {
     return engines.get(key);
   }
 
-  // {name: function or {call, shape}} -> {name: {call, shape}}, the shape null where it is the first input's.
+  // {name: function or {compute, shape}} -> {name: {compute, shape}}, the shape null where it is the first input's.
   function customs(objects) {
     const fits = (d) => d === null || (Number.isInteger(d) && d >= 0);
     const one = ([name, o]) => {
-      if (typeof o === "function") return [name, { call: o, shape: null }];
-      const { call, shape = null, ...more } = o ?? {};
-      if (typeof call !== "function" || Object.keys(more).length || !(shape === null || (Array.isArray(shape) && shape.every(fits))))
-        throw new TypeError(`new WebKeras.Model: customObjects has '${name}', which is neither a function nor {call: function, shape: [numbers or null]}`);
-      return [name, { call, shape }];
+      if (typeof o === "function") return [name, { compute: o, shape: null }];
+      const { compute, shape = null, ...more } = o ?? {};
+      if (typeof compute !== "function" || Object.keys(more).length || !(shape === null || (Array.isArray(shape) && shape.every(fits))))
+        throw new TypeError(`new WebKeras.Model: customObjects has '${name}', which is neither a function nor {compute: function, shape: [numbers or null]}`);
+      return [name, { compute, shape }];
     };
     return Object.fromEntries(Object.entries(objects ?? {}).map(one));
   }
 
   // Calls custom functions by name: numbers of its own, whatever they give.
   const caller = (objects) => async (name, inputs, about) => {
-    const { call } = objects[name];
+    const { compute } = objects[name];
     const threw = (e) => { throw new Error(`custom function '${name}' threw: ${e?.message ?? e}`); };
-    const y = await (async () => call(inputs, about))().catch(threw);
+    const y = await (async () => compute(inputs, about))().catch(threw);
     const flat = Array.isArray(y) ? y.flat(Infinity) : y;
     if (Array.isArray(flat) ? flat.some((v) => typeof v !== "number") : !ArrayBuffer.isView(flat) || flat instanceof DataView)
       throw new Error(`custom function '${name}' gave ${y === null ? "null" : Array.isArray(y) ? "an array of other things" : typeof y}; expected a Float32Array or an array of numbers`);

@@ -25,7 +25,7 @@ globalThis.customObjects = {
   },
   sums: {
     shape: [null],
-    call([{ data, shape: [n, rows, columns] }]) {
+    compute([{ data, shape: [n, rows, columns] }]) {
       const row = (i) => data.subarray(columns * i, columns * (i + 1));
       return Float64Array.from({ length: n * rows }, (_, i) => row(i).reduce((a, b) => a + b));
     },
@@ -136,10 +136,10 @@ REFUSALS = {
     "text": ("mine: () => ['1', '2']", "Lambda 'mine': custom function 'mine' gave an array of other things"),
     "short": ("mine: () => [1, 2]", "custom function 'mine' gave 2 numbers; expected 15 for the shape (5, 3)"),
     "long": ("mine: ([{ data }]) => new Float32Array(16)", "gave 16 numbers; expected 15"),
-    "no axis": ("mine: {call: () => [], shape: [3, null]}", "'mine' gives the shape (None, 3, None)"),
-    "no function": ("mine: 3", "customObjects has 'mine'", "{call: function, shape"),
-    "surplus": ("mine: {call() {}, shpae: [3]}", "customObjects has 'mine'"),
-    "odd shape": ("mine: {call() {}, shape: ['3']}", "customObjects has 'mine'"),
+    "no axis": ("mine: {compute: () => [], shape: [3, null]}", "'mine' gives the shape (None, 3, None)"),
+    "no function": ("mine: 3", "customObjects has 'mine'", "{compute: function, shape"),
+    "surplus": ("mine: {compute() {}, shpae: [3]}", "customObjects has 'mine'"),
+    "odd shape": ("mine: {compute() {}, shape: ['3']}", "customObjects has 'mine'"),
     "missing": ("mine: undefined", "customObjects has 'mine'"),
 }
 

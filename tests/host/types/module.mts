@@ -5,7 +5,7 @@ import type { Backend, CustomObject, Inputs, Options, Output, ProgressEvent, Sta
 const crest: CustomObject = ([{ data, shape }]) => data.map((v) => v * shape[0]);
 const customObjects: Options["customObjects"] = {
   crest, one: () => [1, 2], later: async ([{ data }], { config }) => data.map((v) => v * Number(config.by)),
-  Scale: { call: ([{ data }], { weights: [w] }) => data.map((v, i) => v * w.data[i]), shape: [3, null] },
+  Scale: { compute: ([{ data }], { weights: [w] }) => data.map((v, i) => v * w.data[i]), shape: [3, null] },
 };
 const options: Options = {
   filepaths: { model: "m.json", weights: ["a.bin", new Blob([])], metadata: new URL("https://example.org/m.json") },
@@ -44,6 +44,6 @@ model.predict({ a: "cat" });
 // @ts-expect-error text is no numbers
 new Model({ filepaths: { model: "m" }, customObjects: { f: () => "cat" } });
 // @ts-expect-error no such key
-new Model({ filepaths: { model: "m" }, customObjects: { f: { call: () => [1], shpae: [1] } } });
+new Model({ filepaths: { model: "m" }, customObjects: { f: { compute: () => [1], shpae: [1] } } });
 // @ts-expect-error no such event
 model.addEventListener("loaded", told);
