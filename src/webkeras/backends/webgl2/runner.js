@@ -14,8 +14,8 @@ globalThis.webkerasRunner = (() => {
 void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, float(gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0); }`;
   const ARRAYS = { float32: Float32Array, float16: Uint16Array, uint16: Uint16Array, uint8: Uint8Array };
 
-  // Milliseconds of drawing, after which the page has its turn; in a worker only messages wait.
-  const SLICE = globalThis.document ? 8 : 64;
+  // Milliseconds of drawing, after which the page has its turn. A worker, where only messages wait, reads directly.
+  const SLICE = globalThis.document ? 8 : Infinity;
   const FLUSH = 12; // draws after which a GPU begins, while the next ones are recorded
   // Not asked whether fragments can tell each other their sums: derivatives of another row; phones' few registers.
   const ALONE = /SwiftShader|Adreno|Mali|PowerVR/;
@@ -90,7 +90,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     // Everything that need not wait: programs begin to compile, textures and weights go up. The buffers are kept, for a
     // context may be lost.
     begin(plan, buffers) {
-      const exe = { plan, buffers, turn: 0, queue: Promise.resolve(), chunk: 16, took: Infinity };
+      const exe = { plan, buffers, turn: 0, queue: Promise.resolve(), chunk: 16, took: SLICE < Infinity ? Infinity : 0 };
       exe.predict = (feeds) => this.predict(exe, feeds); // as machine.js has it
       exe.live = () => this.live.has(exe) && !this.lost;
       this.make(exe);
@@ -108,7 +108,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       this.gl.flush();
     }
 
-    // Are all programs compiled? Without the extension nobody can tell, so: yes.
+    // Are all programs compiled? Without the extension: nobody can tell.
     ready(exe) {
       const gl = this.gl, query = this.parallel?.COMPLETION_STATUS_KHR;
       return this.lost || !query || exe.programs.every((p) => p.ready || gl.getProgramParameter(p.handle, query));
