@@ -94,3 +94,16 @@ def test_half_floats_take_half_the_memory():
         return float(str(plan(lstm(), Limits(half=half))).split()[-2])
 
     assert held(True) == pytest.approx(held(False) / 2, abs=0.1)
+
+
+def test_a_layer_in_a_loop_is_not_drawn_beside_one_that_reads_the_loop():
+    def layer(x):
+        w, state = (Value(s, constant=Literal(s, (0.5,) * (s[0] * s[1]))) for s in ((4, 16), (1, 4)))
+        return ops.lstm(x, w, state, state, activation=("tanh", 0), recurrent_activation=("sigmoid", 0))[0]
+
+    x, start = Value((1, 3, 2, 16), name="x"), Value((1, 1), constant=Literal((1, 1), (0.0,)))
+    _, (ys,) = ops.scan(lambda states, xs: (states, [layer(xs[0])]), [start], [x])
+    y = ops.reshape(ops.slice_(ys, begin=(0, 0, 0, 0), end=(1, 1, 2, 4), step=(1, 1, 1, 1)), shape=(1, 2, 4))
+    graph = Graph({"x": x}, {"y": layer(ops.concat(y, y, y, y, axis=2))})
+    steps = [s for s in plan(graph).steps if s.shader == "recurrent.glsl"]
+    assert len(steps) == 3 * 2 + 2

@@ -78,7 +78,12 @@ class Loop:
 
 
 def twin(planner: Any, node: Node) -> Node | None:
-    """Another layer that can go through its steps beside this one: as large, of the same functions, and independent."""
+    """Another layer that can go through its steps beside this one: as large, of the same functions, and independent.
+
+    None for a node of a loop's body: what reads the loop's results does not show that it waits for it.
+    """
+    if not any(n is node for n in planner.nodes):
+        return None
 
     def kind(n: Node) -> Any:
         return n.op, [v.shape for v in n.inputs], {k: v for k, v in n.attrs.items() if k not in ("reverse", "zero")}
