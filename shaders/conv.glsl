@@ -43,7 +43,7 @@ layout(std140) uniform Params {
 #endif
 #include "sums.glsl"
 
-#define MULTIPLY(kx, p) ADD(p, OWN(v[p * STRIDE + kx]))
+#define MULTIPLY(kx, p) ADD(p, OWN(v[p * STRIDE / SKIP + kx]))
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 #ifdef PADDED
@@ -53,12 +53,16 @@ layout(std140) uniform Params {
 #endif
 
 #ifdef KW
-// Pixel j of the window lies PAD to the left of input pixel x * STRIDE + j: its layer and column are known up to the block.
-#define INSIDE(j) inside[j] = x * STRIDE + j - PAD >= 0 && x * STRIDE + j - PAD < size_in.z ? ~0u : 0u;
-#define LOAD(j) v[j] = KEPT(texelFetch(x_, AT(x_fold, column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0), inside[j] & here);
+// Of the window every SKIPth pixel is read. Where pixel j lies from input pixel x * STRIDE, so its layer and its column
+// up to the block, is known.
+#define SKIP (KW == 1 ? STRIDE : 1)
+#define PLACE(j) ((j) * SKIP - PAD)
+#define INSIDE(j) inside[j] = x * STRIDE + PLACE(j) >= 0 && x * STRIDE + PLACE(j) < size_in.z ? ~0u : 0u;
+#define LOAD(j) v[j] = KEPT(texelFetch(x_, AT(x_fold, column + (PLACE(j) >> SHIFT) * x_tile.x, row, PLACE(j) & (LANES - 1)), 0), inside[j] & here);
 #define TAP(kx) k = tap + kx * in_c; MATRICES WITH_LANE(MULTIPLY, kx)
 #else
 #define STRIDE 1
+#define SKIP 1
 #define INSIDE(p)
 #define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = KEPT(PIXEL(x_, x_fold, x_tile, row, ix, i + first + from), ix >= 0 && ix < size_in.z ? here : 0u);
 #endif

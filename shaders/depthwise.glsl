@@ -23,7 +23,7 @@ layout(std140) uniform Params {
 
 #define ZERO(p) sum[p] = vec4(0.0);
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
-#define MULTIPLY(kx, p) sum[p] += m * v[p * STRIDE + kx];
+#define MULTIPLY(kx, p) sum[p] += m * v[p * STRIDE / SKIP + kx];
 
 #ifdef PADDED
 #define KEPT(v, mask) kept(v, mask)
@@ -32,15 +32,18 @@ layout(std140) uniform Params {
 #endif
 
 #ifdef KW
-#define INSIDE(j) inside[j] = x * STRIDE + j - PAD >= 0 && x * STRIDE + j - PAD < size_in.z ? ~0u : 0u;
+#define SKIP (KW == 1 ? STRIDE : 1)
+#define PLACE(j) ((j) * SKIP - PAD)
+#define INSIDE(j) inside[j] = x * STRIDE + PLACE(j) >= 0 && x * STRIDE + PLACE(j) < size_in.z ? ~0u : 0u;
 #ifdef MULTIPLIER
-#define LOAD(j) v[j] = KEPT(channels(row, x * STRIDE + j - PAD, f4), inside[j] & here);
+#define LOAD(j) v[j] = KEPT(channels(row, x * STRIDE + PLACE(j), f4), inside[j] & here);
 #else
-#define LOAD(j) v[j] = KEPT(texelFetch(x_, AT(x_fold, column + ((j - PAD) >> SHIFT) * x_tile.x, row, (j - PAD) & (LANES - 1)), 0), inside[j] & here);
+#define LOAD(j) v[j] = KEPT(texelFetch(x_, AT(x_fold, column + (PLACE(j) >> SHIFT) * x_tile.x, row, PLACE(j) & (LANES - 1)), 0), inside[j] & here);
 #endif
 #define TAP(kx) m = WEIGHT(f4, tap + kx); WITH_LANE(MULTIPLY, kx)
 #else
 #define STRIDE 1
+#define SKIP 1
 #define INSIDE(p)
 #define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = KEPT(channels(row, ix, f4), ix >= 0 && ix < size_in.z ? here : 0u);
 #endif

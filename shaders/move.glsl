@@ -9,6 +9,7 @@
 //
 // Defines   SOURCES, SOURCE_PARAMS    declarations of the samplers and of their parameters
 //           EACH_SOURCE               for every source: if it holds the unit, return it
+//           WHOLE                     the one source holds all units
 //           RUN                       one flat source in the result's order: elements are read by texels, not one by one
 // Params    dims_a, dims_b: the result's six axes; out_c in units, out_size: all units; for source s0: s0_base, s0_low_a
 //           ... s0_step_b, and s0_tile, s0_w, s0_c of a tile (c in units), or the width s0_w of a flat texture
@@ -80,7 +81,9 @@ UNIT moved(int i) {
 #endif
 #endif
   EACH_SOURCE
+#ifndef WHOLE
   return UNIT(fill);
+#endif
 }
 
 #ifdef TEXELS
@@ -90,10 +93,9 @@ vec4 four(int i, int left) { return left > 0 ? moved(i) : vec4(0.0); }
 vec4 four(int i, int left) {
   int t = i >> 2, k = i & 3;
   vec4 u = texelFetch(s0, ivec3(t % s0_w, t / s0_w, 0), 0);
-  if (k > 0) {
-    vec4 v = texelFetch(s0, ivec3((t + 1) % s0_w, (t + 1) / s0_w, 0), 0);
-    u = k == 1 ? vec4(u.yzw, v.x) : k == 2 ? vec4(u.zw, v.xy) : vec4(u.w, v.xyz);
-  }
+  t = min(t + 1, out_size - 1 >> 2);
+  vec4 v = texelFetch(s0, ivec3(t % s0_w, t / s0_w, 0), 0);
+  u = k == 0 ? u : k == 1 ? vec4(u.yzw, v.x) : k == 2 ? vec4(u.zw, v.xy) : vec4(u.w, v.xyz);
   return vec4(left > 0 ? u.x : 0.0, left > 1 ? u.y : 0.0, left > 2 ? u.z : 0.0, left > 3 ? u.w : 0.0);
 }
 #else

@@ -18,30 +18,31 @@ layout(std140) uniform Params {
 #include "epilogue.glsl"
 
 #ifdef MAX
-#define ZERO(p) v[p] = vec4(uintBitsToFloat(0xff800000u)); count[p] = 1.0;
-#define TAKE(p) ix = (x + p) * strides.z + kx - pads.z; if (ix >= 0 && ix < size_in.z) v[p] = max(v[p], PIXEL(x_, x_fold, x_tile, row, ix, f4));
+#define ZERO(p) v[p] = vec4(uintBitsToFloat(0xff800000u));
+#define TAKE(p) ix = clamp((x + p) * strides.z + kx, 0, size_in.z - 1); v[p] = max(v[p], PIXEL(x_, x_fold, x_tile, row, ix, f4));
+#define STORE(p) out_[p] = tailed(epilogue(v[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 #else
-#define ZERO(p) v[p] = vec4(0.0); count[p] = 0.0;
-#define TAKE(p) ix = (x + p) * strides.z + kx - pads.z; if (ix >= 0 && ix < size_in.z) { v[p] += PIXEL(x_, x_fold, x_tile, row, ix, f4); count[p] += 1.0; }
+#define ZERO(p) v[p] = vec4(0.0);
+#define TAKE(p) ix = (x + p) * strides.z + kx; v[p] += kept(PIXEL(x_, x_fold, x_tile, row, ix, f4), ix >= 0 && ix < size_in.z ? ~0u : 0u);
+#define STORE(p) out_[p] = tailed(epilogue(v[p] / float(many * within((x + p) * strides.z - pads.z, kernel.z, size_in.z)), at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 #endif
-#define STORE(p) out_[p] = tailed(epilogue(v[p] / max(count[p], 1.0), at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
+
+// How many of n places from `low` on are inside an axis; 1 at least.
+int within(int low, int n, int size) { return max(min(low + n, size) - max(low, 0), 1); }
 
 void main() {
   HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4, ix;
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
+  ivec2 low = ivec2(z, y) * strides.xy - pads.xy, high = min(low + kernel.xy, size_in.xy), first = max(low, 0);
+  int many = (high.x - first.x) * (high.y - first.y);
   vec4 v[LANES];
-  float count[LANES];
   EACH_LANE(ZERO)
-  for (int kz = 0; kz < kernel.x; kz++) {
-    int iz = z * strides.x + kz - pads.x;
-    if (iz < 0 || iz >= size_in.x) continue;
-    for (int ky = 0; ky < kernel.y; ky++) {
-      int iy = y * strides.y + ky - pads.y;
-      if (iy < 0 || iy >= size_in.y) continue;
+  for (int iz = first.x; iz < high.x; iz++) {
+    for (int iy = first.y; iy < high.y; iy++) {
       int row = (n * size_in.x + iz) * size_in.y + iy;
-      for (int kx = 0; kx < kernel.z; kx++) {
+      for (int kx = -pads.z; kx < kernel.z - pads.z; kx++) {
         EACH_LANE(TAKE)
       }
     }

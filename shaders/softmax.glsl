@@ -24,13 +24,18 @@ vec4 softmax(int row, int x, int f4) {
   vec4 top = vec4(uintBitsToFloat(0xff800000u)), sum = vec4(0.0);
   for (int i = 0; i < out_c4; i++) top = max(top, masked(PIXEL(x_, x_fold, x_tile, row, x, i), in_c - 4 * i, top.x));
   float most = max(max(top.x, top.y), max(top.z, top.w));
-  for (int i = 0; i < out_c4; i++) sum += masked(exp(PIXEL(x_, x_fold, x_tile, row, x, i) - most), in_c - 4 * i, 0.0);
-  float total = sum.x + sum.y + sum.z + sum.w;
-  vec4 v = PIXEL(x_, x_fold, x_tile, row, x, f4) - most;
+  vec4 v = vec4(0.0);
+  for (int i = 0; i < out_c4; i++) {
+    vec4 above = PIXEL(x_, x_fold, x_tile, row, x, i) - most, e = masked(exp(above), in_c - 4 * i, 0.0);
+    sum += e;
 #ifdef LOG
-  return v - log(total);
+    v = i == f4 ? above : v;
+  }
+  return v - log(sum.x + sum.y + sum.z + sum.w);
 #else
-  return exp(v) / total;
+    v = i == f4 ? e : v;
+  }
+  return v / (sum.x + sum.y + sum.z + sum.w);
 #endif
 }
 

@@ -104,9 +104,9 @@ float element(sampler2DArray t, int width, int i) {
 }
 
 // v with the channels beyond the tensor's last one set to zero. Only the last texel of a pixel has such.
-vec4 tailed(vec4 v, bool last) {
+vec4 cut(vec4 v, int n) { return vec4(v.x, n > 1 ? v.y : 0.0, n > 2 ? v.z : 0.0, n > 3 ? v.w : 0.0); }
 #ifdef TAIL
-  if (last) v = vec4(v.x, TAIL > 1 ? v.y : 0.0, TAIL > 2 ? v.z : 0.0, 0.0);
+#define tailed(v, last) cut(v, last ? TAIL : 4)
+#else
+#define tailed(v, last) v
 #endif
-  return v;
-}

@@ -20,8 +20,8 @@ const float B[36] = float[36](1.265625, 0.0, -2.8125, 0.0, 1.0, 0.0, 0.0, -1.687
   0.0, 1.6875, -2.25, -0.75, 1.0, 0.0, 0.0, -0.84375, -0.5625, 1.5, 1.0, 0.0, 0.0, 0.84375, -0.5625, -1.5, 1.0, 0.0,
   0.0, 1.265625, 0.0, -2.8125, 0.0, 1.0);
 
-#define INSIDE(k) inside[k] = x + k >= 0 && x + k < size_in.y;
-#define ADD(k) if (inside[k]) t[k] += b * PIXEL(x_, x_fold, x_tile, row, x + k, c4);
+#define INSIDE(k) inside[k] = x + k >= 0 && x + k < size_in.y ? ~0u : 0u;
+#define ADD(k) t[k] += b * kept(PIXEL(x_, x_fold, x_tile, row, x + k, c4), inside[k]);
 #define ZERO(k) t[k] = vec4(0.0);
 
 void main() {
@@ -32,7 +32,7 @@ void main() {
   x = 4 * (tile - row_ * tiles.y) - pads.y;
   y = 4 * y - pads.x;
   vec4 t[6];
-  bool inside[6];
+  uint inside[6];
   EACH_6(ZERO)
   EACH_6(INSIDE)
   for (int r = 0; r < 6; r++) {

@@ -118,6 +118,10 @@ def convolutions() -> Iterator[Case]:
     yield Case("conv stride 2 same", conv(strides=(2, 2), pads=((0, 1), (0, 1))), window, (1,))
     yield Case("conv stride (3, 1)", conv(strides=(3, 1), pads=((1, 1), (1, 1))), window, (1,))
     yield Case("conv 1x1 stride 2", conv(strides=(2, 2)), ((1, 7, 9, 5), (1, 1, 5, 3)), (1,))
+    wider = conv(strides=(2, 2), pads=((0, 0), (1, 2)))
+    yield Case("conv 1x1 stride 2 padded", wider, ((1, 7, 15, 5), (1, 1, 5, 3)), (1,))
+    for c in (1, 2, 3):  # many pixels of few channels
+        yield Case(f"conv 7x7 same of {c} channels", conv(pads=same(7, 7)), ((1, 32, 32, c), (7, 7, c, 16)), (1,))
     yield Case("conv 7x7 stride 2", conv(strides=(2, 2), pads=((3, 3), (3, 3))), ((1, 17, 19, 3), (7, 7, 3, 9)), (1,))
     yield Case("conv dilation 2", conv(dilation=(2, 2), pads=((2, 2), (2, 2))), window, (1,))
     yield Case("conv uneven pads", conv(pads=((0, 2), (3, 1))), window, (1,))
@@ -126,6 +130,7 @@ def convolutions() -> Iterator[Case]:
         shapes = ((1, 5, 9, c), (3, 3, c // groups, f))
         yield Case(f"conv groups {groups} {c}->{f}", conv(pads=same(3, 3), groups=groups), shapes, (1,))
         yield Case(f"conv groups {groups} {c}->{f} stride 2", conv(strides=(2, 2), groups=groups), shapes, (1,))
+    yield Case("depthwise 1x1 stride 2", conv(strides=(2, 2), groups=5), ((1, 7, 17, 5), (1, 1, 1, 5)), (1,))
     yield Case("depthwise 5x5", conv(pads=same(5, 5), groups=13), ((1, 7, 9, 13), (5, 5, 1, 13)), (1,))
     yield Case("conv 1d", conv(strides=(1,), pads=((1, 1),)), ((2, 13, 5), (3, 5, 7)), (1,))
     yield Case("conv 1d stride 2", conv(strides=(2,), pads=((2, 0),)), ((2, 13, 5), (3, 5, 7)), (1,))
@@ -279,6 +284,12 @@ def fusions() -> Iterator[Case]:
 
     c = 6
     yield Case("a residual block", block, ((1, 8, 9, c), (3, 3, c, c), (c,), (c,), (1, 1, c, c)), (1, 2, 3, 4))
+    yield Case(
+        "a bounded convolution",
+        lambda x, w: ops.minimum(1.5, ops.maximum(-0.5, ops.conv(x, w, strides=ONE, pads=ZERO))),
+        ((1, 4, 9, 5), (1, 1, 5, 6)),
+        (1,),
+    )
     yield Case(
         "a padded convolution",
         lambda x, w: ops.conv(ops.pad(x, pads=((0, 0), (1, 1), (0, 2), (0, 0))), w, strides=(2, 2), pads=ZERO),

@@ -11,6 +11,7 @@ import pytest
 from tests.cases import TOLERANCE, cases, error
 from tools.common import ROOT
 from webkeras import ops
+from webkeras.backends.webgl2 import selftest
 from webkeras.backends.webgl2.context import plan
 from webkeras.backends.webgl2.layout import Limits
 from webkeras.backends.webgl2.program import program
@@ -53,6 +54,35 @@ def wanted(graph, x):
 
 
 X1, X2 = [0.5, -1.0, 2.0, 0.25, 1.5, -0.5, 3.0, 1.0], [2.0, 1.0, 0.0, -1.0, 0.5, 0.5, -2.0, 1.0]
+
+
+def test_the_self_test_finds_a_driver_whose_derivatives_are_of_another_row(page):
+    """SwiftShader is such a one; it computes all but the sums that fragments tell each other."""
+    body = START + "return args[1].map((plan) => { const e = open(plan); r.run(e, {}); return floats(r.read(e)); });"
+    trusting, wary = page.js(body, RUNNER, [planned(selftest.graph(), Limits(pairs=p)) for p in (True, False)])
+    assert "a convolution wrongly" in selftest.complaint(lambda graph: trusting)
+    assert selftest.complaint(lambda graph: wary) == ""
+
+
+def test_what_is_no_number_stays_none_in_a_bounded_product(page):
+    """Linear, relu and relu6 are one program; the two infinities are numbers."""
+    w = Value((4, 4), constant=Literal((4, 4), tuple(np.eye(4).ravel().tolist())))
+    x = Value((1, 4), name="x")
+    linear, relu, six = (ops.matmul(x, w) + Value((4,), constant=Literal((4,), (0.0,) * 4)) for _ in range(3))
+    bounded = {"relu": ops.maximum(relu, 0.0), "6": ops.minimum(ops.maximum(six, 0.0), 6.0)}
+    graph = Graph({"x": x}, {"linear": linear, **bounded})
+    given = [-2.0, 3.0, 9.0, 0.0]
+    body = START + """
+    const e = open(args[1]), x = Float32Array.of(...args[2]);
+    const strings = (o) => Object.fromEntries(Object.entries(o).map(([k, v]) => [k, [...v].map(String)]));
+    const finite = (r.run(e, { x }), strings(r.read(e)));
+    x[0] = NaN;
+    return [finite, (r.run(e, { x }), strings(r.read(e)))];"""
+    text = planned(graph)
+    assert len(json.loads(text)["programs"]) == 1
+    finite, odd = page.js(body, RUNNER, text, given)
+    assert [finite[k][:3] for k in ("linear", "relu", "6")] == [["-2", "3", "9"], ["0", "3", "9"], ["0", "3", "6"]]
+    assert [odd[k][0] for k in ("linear", "relu", "6")] == ["NaN"] * 3
 
 
 def test_a_lost_context_comes_back_with_everything_in_it(page):

@@ -20,6 +20,12 @@ def test_the_self_test_knows_the_answers():
     assert selftest.complaint(lambda graph: {k: list(y) for k, y in selftest.ANSWERS.items()}) == ""
 
 
+def test_the_self_test_asks_for_shared_sums():
+    """A driver with other derivatives must not be trusted with them: one of its draws has to depend on them."""
+    asked = [s for s in plan(selftest.graph(), Limits(pairs=True)).prepare if "PAIR" in s.defines]
+    assert any(s.viewport[2] > 2 and s.viewport[3] > 1 for s in asked)
+
+
 def test_the_self_test_notices_a_liar():
     lies = {k: [*y[:-1], y[-1] + 1.0] for k, y in selftest.ANSWERS.items()}
     assert "computes a convolution wrongly" in selftest.complaint(lambda graph: lies)

@@ -47,7 +47,7 @@ def assemble(name: str, defines: Mapping[str, str | int]) -> Source:
 
     Raises ShaderError when an included file is not there.
     """
-    return _assembled(name, tuple(defines.items()))
+    return _assembled(name, tuple(sorted(defines.items())))
 
 
 @cache

@@ -18,6 +18,7 @@ EPILOGUES = frozenset({"conv", "conv_transpose", "matmul", "pool", "reduce", "re
 NATIVE = frozenset({"softmax", "log_softmax", "resize", "simple_rnn", "lstm", "gru"})
 WIDEST = 7  # kernels wider than this are not unrolled
 ENOUGH = 16384  # fragments that keep a GPU busy
+SMALL = 1 << 19  # multiplications that are worth no program of their own
 LONG = 512  # texels that one fragment sums up without a pause
 MANY = 1_000_000  # fetches of a softmax in one draw
 
@@ -35,7 +36,8 @@ def draw(
     """A draw that makes the node's output, its epilogue included."""
     shape = shape or node.out.shape
     expr = node.attrs.get("epilogue", node.attrs.get("expr"))
-    extra, samplers, values = epilogue(planner, expr, node.inputs, shape, layout)
+    heavy = node.op in ("conv", "matmul")  # worth it to have few programs of
+    extra, samplers, values = epilogue(planner, expr, node.inputs, shape, layout, heavy)
     planner.emit(
         shader, node, node.out, layout, {**inputs, **samplers}, {**params, **values}, {**(defines or {}), **extra}
     )
@@ -78,8 +80,8 @@ def windows(planner: Any, node: Node, kernel: Shape, layout: Tile) -> tuple[dict
     }
     kw, n = kernel[-1], layout.lanes
     stride, same = a["strides"][-1], planner.tile(x).lanes == n
-    unrolled = dilation[-1] == 1 and same and (stride == 1 or (stride == 2 and kw > 1)) and kw <= WIDEST
-    window = (n - 1) * stride + kw if unrolled else n
+    unrolled = dilation[-1] == 1 and same and stride <= 2 and kw <= WIDEST
+    window = (n - 1) * stride + kw if unrolled and kw > 1 else n
     defines: dict[str, str | int] = {"WINDOW": window, "EACH_PIXEL": f"EACH_{window}"}
     if unrolled:
         defines |= {"KW": kw, "PAD": a["pads"][-1][0], "STRIDE": stride, "EACH_TAP": f"EACH_{kw}"}
@@ -118,7 +120,7 @@ def conv(planner: Any, node: Node) -> None:
     inputs["w_"] = planner.get(w, planner.rows(w, f))
     channels = {"in_c": cg, "in_c4": -(-cg // 4)}
     apart = groups > 1
-    if cg < 4:
+    if cg < 4 and size(node.out.shape) * size(kernel) > SMALL:
         defines["FEW"] = cg
     elif defines.get("KW", 1) == 1 and (not apart or f // groups % 8 == 0):  # wider windows want the registers
         defines |= paired(planner, node.out, layout, -(-cg // 4))
@@ -178,6 +180,9 @@ def product(planner: Any, node: Node, w_rows: tuple[int, int]) -> None:
     if parts == 1:
         pair = paired(planner, node.out, layout, k4)
         turns = unrolled(1) | pair if pair else turns
+        if layout.lanes == 1:  # Dense layers of any width are one program
+            turns |= {"TAIL": "tail"}
+            params["tail"] = layout.c % 4 or 4
         return draw(planner, "matmul.glsl", node, layout, inputs, params, turns)
     part = -(-k4 // parts)
     several = Tile(layout.rows * parts, 1, layout.c, 1).within(planner.limits)

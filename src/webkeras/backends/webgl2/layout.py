@@ -129,10 +129,12 @@ def rows(n: int, c: int, limits: Limits) -> Tile:
     return checked(Tile(n, 1, c, 1).within(limits), (n, c), limits)
 
 
-def flat(n: int, limits: Limits) -> Flat:
-    """Elements in order; nearly square when they do not fit in one row."""
+def flat(n: int, limits: Limits, row: int = 0) -> Flat:
+    """Elements in order; `row` elements to a row if that can be, else nearly square when they do not fit in one."""
     texels = -(-n // 4)
     width = texels if texels <= limits.max_size else min(limits.max_size, 1 << (texels.bit_length() // 2 + 1))
+    if row and row % 4 == 0 and row <= 4 * limits.max_size and n <= row * limits.max_size:
+        width = row // 4
     layout = Flat(n, max(width, 1))
     checked(layout, (n,), limits)
     return layout

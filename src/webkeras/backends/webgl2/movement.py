@@ -58,6 +58,9 @@ def straight(dims: Shape) -> tuple[Along, ...]:
 
 def convert(planner: Any, v: Value, have: Layout, layout: Layout) -> int:
     """v, which lies in `have`, in another layout as well."""
+    if isinstance(have, Flat) and isinstance(layout, Tile) and (each := _whole_texels(have, layout)):
+        defines = {"FEW": layout.c, "EACH_TEXEL": f"EACH_{each}"}
+        return int(planner.emit("spread.glsl", None, v, layout, {"s0": planner.get(v, have)}, {"each": each}, defines))
     c = {t.c for t in (have, layout) if isinstance(t, Tile)}
     if len(c) == 1 or all(n % 4 == 0 for n in c):
         c1 = min(c)
@@ -65,6 +68,12 @@ def convert(planner: Any, v: Value, have: Layout, layout: Layout) -> int:
     else:
         dims = (v.size,)
     return move(planner, None, v, dims, [Gather(v, dims, straight(dims))], layout, have)
+
+
+def _whole_texels(have: Flat, layout: Tile) -> int:
+    """How many texels of a flat texture hold the pixels of one fragment, row by row; 0 where they are no whole ones."""
+    rows = 4 * have.width == layout.w * layout.c and not layout.folded
+    return layout.lanes * layout.c // 4 if rows and layout.c < 4 and layout.lanes * layout.c % 4 == 0 else 0
 
 
 def broadcast(planner: Any, v: Value, shape: Shape, out: Tile) -> int:
@@ -97,7 +106,6 @@ def move(
     names = [f"s{i}" for i in range(len(sources))]
     defines: dict[str, str | int] = {"SOURCES": f"uniform sampler2DArray {', '.join(names)};"}
     kinds = {"TEXELS": texels is not None, "RUN": run, "OUT_FLAT": isinstance(layout, Flat)}
-    defines |= {k: 1 for k, on in kinds.items() if on}
     table = [_numbers(g) for g in sources]
     axes, table = _merged(dims, table)
     defines["AXES"] = max(1, min(len(axes), 4))
@@ -125,7 +133,10 @@ def move(
             where, texel = f"place({s}_tile, {s}_w, {s}_c, {at})", f"AT({s}_fold, p.x, p.y, p.z)"
         inside = f"inside(a, {s}_low_a, {s}_high_a) && inside(b, {s}_low_b, {s}_high_b)"
         fetch = f"return CHANNEL(texelFetch({s}, {texel}, 0), p.w);"
-        bodies.append(f"if ({inside}) {{ ivec4 p = {where}; {fetch} }}")
+        whole = len(sources) == 1 and not any(low) and tuple(high) == axes
+        kinds["WHOLE"] = whole
+        bodies.append(f"{'' if whole else f'if ({inside})'} {{ ivec4 p = {where}; {fetch} }}")
+    defines |= {k: 1 for k, on in kinds.items() if on}
     defines |= {"SOURCE_PARAMS": " ".join(declared), "EACH_SOURCE": " ".join(bodies)}
     return int(planner.emit("move.glsl", node, out, layout, inputs, params, defines))
 

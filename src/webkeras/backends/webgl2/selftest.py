@@ -1,7 +1,7 @@
-"""Does this driver compute? A convolution, summed, and a recurrent step, whose answers are known, before all else.
+"""Does this driver compute? Two convolutions, summed, and a recurrent step, whose answers are known, before all else.
 
-The convolution's fragments tell each other their sums (shaders/sums.glsl) where they might; where that goes wrong, all
-is asked again without.
+The fragments of the second one, a product, tell each other their sums (shaders/sums.glsl) where they might; where that
+goes wrong, all is asked again without. Many a model has the programs of the two.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from webkeras.shapes import Shape, size
 
 #: What numpy says (tests/host/test_webgl2.py makes sure of it).
 ANSWERS = {
-    "a convolution": (13.742188, 13.75, 13.09375, 10.355469, 9.097656, 7.585938, 6.839844, 6.1875),
+    "a convolution": (6.048096, 2.740967, 1.102783, 2.325439, 0.413574, 10.674072, 13.592773, 9.367188,
+                      5.630127, 7.335449, 4.033203, 1.623047, 2.104492, 6.991943, 3.847168, 5.923096),
     "a recurrent step": (-0.059501, -0.090313, 0.267231, 0.255657),
 }
 TOLERANCE = 1e-2  # 16-bit floats pass too; a driver that lies is further off
@@ -22,9 +23,11 @@ TOLERANCE = 1e-2  # 16-bit floats pass too; a driver that lies is further off
 
 def graph() -> Graph:
     """Constants only, so that preparing is all it takes to run it."""
-    x, w = _numbers((1, 3, 9, 5), 1), _numbers((3, 3, 5, 8), 2)
-    y = ops.conv(x, w, strides=(1, 1), pads=((1, 1), (1, 1))) + _numbers((8,), 3)
-    total = ops.reduce(ops.maximum(y, 0.0), fn="sum", axes=(1, 2))
+    x = _numbers((1, 4, 10, 5), 1)
+    for w, bias in ((_numbers((3, 3, 5, 8), 2), 3), (_numbers((1, 1, 8, 16), 8), 9)):
+        y = ops.conv(x, w, strides=(1, 1), pads=((0, 0), (0, 0))) + _numbers(w.shape[-1:], bias)
+        x = ops.maximum(y, 0.0)
+    total = ops.reduce(x, fn="sum", axes=(1, 2))
     gates = {"activation": ("tanh", 0), "recurrent_activation": ("sigmoid", 0)}
     states = _numbers((1, 4), 6), _numbers((1, 4), 7)
     _, h, _ = ops.lstm(_numbers((1, 2, 16), 4), _numbers((4, 16), 5), *states, **gates)
