@@ -89,6 +89,8 @@ export interface Stats {
   call?: number;
   /** How many textures all models on the GPU hold. */
   textures?: number;
+  /** How many threads there are on the CPU. */
+  threads?: number;
 }
 
 export interface ProgressEvent extends Event {

@@ -21,7 +21,7 @@ globalThis.WebKeras = (() => {
       this.worker = new Worker(script(new URL("worker.mjs", base)), { type: "module" });
       this.worker.onmessage = ({ data }) => this.received(data);
       this.worker.onerror = (e) => this.failed(e.message);
-      this.worker.postMessage({ base });
+      this.worker.postMessage({ base, threads: globalThis.webkerasThreads });
     }
 
     received({ call, value, error, model, event, ask, ...rest }) {

@@ -13,13 +13,14 @@ function custom(model, name, inputs, about) {
   });
 }
 
-addEventListener("message", async ({ data: { base, call, method, args, ask, value, error } }) => {
+addEventListener("message", async ({ data: { base, threads, call, method, args, ask, value, error } }) => {
   if (asked.has(ask)) {
     const { resolve, reject } = asked.get(ask);
     asked.delete(ask);
     return error ? reject(new Error(error)) : resolve(value);
   }
   if (base) {
+    if (threads) globalThis.webkerasThreads = threads;
     engine = new Engine(base);
     engine.tell = (model, event) => postMessage({ model, event });
     engine.custom = custom;

@@ -11,6 +11,7 @@ from typing import Any
 from webkeras import files
 from webkeras.backends import available, crossing
 from webkeras.backends import why_not as why_not  # for the page
+from webkeras.backends.wasm import module as wasm
 from webkeras.backends.webgl2 import context
 from webkeras.errors import ConfigError, FunctionError, ShapeError
 from webkeras.fetch import JsBuffer
@@ -100,8 +101,12 @@ def describe(model: Model) -> str:
 
 
 def stats(model: Model) -> dict[str, float]:
-    """Milliseconds, and how many textures all models on the GPU hold."""
-    held = {"textures": int(context.runner().textures)} if model.backend.name.startswith("webgl2") else {}
+    """Milliseconds, and how many textures all models on the GPU hold, or how many threads there are."""
+    held = {}
+    if model.backend.name.startswith("webgl2"):
+        held["textures"] = int(context.runner().textures)
+    elif model.backend.name.startswith("wasm"):
+        held["threads"] = int(wasm.kernels().threads)
     return {**model.stats, **held}
 
 

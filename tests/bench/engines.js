@@ -113,7 +113,7 @@ async function measureWebkeras({ model, backend, threads, worker = false, io }) 
     meter: worker ? inWorker : undefined,
     script: loaded,
     predict: async (x) => (await net.predict({ [io.input_name]: { data: x, shape: io.input } }))[io.output_name],
-    stats: () => ({ own: net.stats, chosen: net.backend, threads, own_threads: globalThis.webkerasWasm?.threads }),
+    stats: () => ({ own: net.stats, chosen: net.backend, threads, own_threads: net.stats.threads }),
     dispose: () => net.dispose(),
   };
 }
