@@ -33,22 +33,6 @@ def near(found, expected):
 
 
 @MODES
-@MODES
-def test_the_page_says_how_many_threads_there_are_at_most(site, worker):
-    """Without isolation there is one."""
-    site.open("page.html")
-    found = site.js(
-        f"""
-        globalThis.webkerasThreads = 2;
-        const model = new WebKeras.Model({{ filepaths: {FILES}, worker: args[0], backend: "wasm" }});
-        await model.predict([1, 2]);
-        return [model.stats.threads, crossOriginIsolated ? Math.min(2, navigator.hardwareConcurrency) : 1];
-        """,
-        worker,
-    )
-    assert found[0] == found[1]
-
-
 @BACKENDS
 def test_predicts_and_describes_itself(site, worker, backend):
     site.open("page.html")
@@ -91,6 +75,22 @@ def test_predicts_and_describes_itself(site, worker, backend):
         assert found["stats"][key] >= 0, key
     assert found["stats"]["snapshot"] is True
     assert found["stats"]["files"]["weights"]["bytes"] == 60
+
+
+@MODES
+def test_the_page_says_how_many_threads_there_are_at_most(site, worker):
+    """Without isolation there is one."""
+    site.open("page.html")
+    found = site.js(
+        f"""
+        globalThis.webkerasThreads = 2;
+        const model = new WebKeras.Model({{ filepaths: {FILES}, worker: args[0], backend: "wasm" }});
+        await model.predict({{ input: [1, 2] }});
+        return [model.stats.threads, crossOriginIsolated ? Math.min(2, navigator.hardwareConcurrency) : 1];
+        """,
+        worker,
+    )
+    assert found[0] == found[1]
 
 
 @BACKENDS
