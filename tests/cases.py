@@ -231,6 +231,8 @@ def movements() -> Iterator[Case]:
         ((7,), (1, 7)),
     ):
         yield Case(f"reshape {a} {b}", lambda x, b=b: ops.reshape(x, shape=b) * 2.0, (a,))
+    for a, b in (((2, 3, 8, 13), (2, 312)), ((2, 8, 4, 3), (2, 4, 8, 3)), ((108,), (1, 9, 12, 1))):
+        yield Case(f"reshape alone {a} {b}", lambda x, b=b: ops.reshape(x, shape=b), (a,))
     for perm in ((0, 3, 1, 2), (0, 2, 3, 1), (3, 2, 1, 0), (1, 0, 2, 3)):
         yield Case(f"transpose {perm}", lambda x, p=perm: ops.transpose(x, perm=p), ((2, 3, 9, 5),))
     yield Case("transpose matrix", lambda x: ops.transpose(x, perm=(1, 0)), ((9, 13),))

@@ -303,6 +303,15 @@ def test_the_test_page_finds_a_layer_right(page):
     summary = waited(page, f"/cases right/.test({by('summary')}.textContent) && {by('summary')}.textContent")
     right, cases = re.search(r"(\d+) of (\d+) cases right on webgl2, wasm, reference", summary).groups()
     assert right == cases != "0", page.driver.find_element(By.ID, "rows").text
+    # A headless browser waits for a permission to copy that nobody gives: here is what the page hands to the clipboard.
+    page.js("globalThis.copied = []; navigator.clipboard.writeText = async (text) => { copied.push(text); };")
+    page.driver.find_element(By.ID, "copy").click()
+    waited(page, f"{STATUS} === 'Copied.'")
+    (table,) = page.js("return copied;")
+    assert re.match(r"webkeras [\d.]+, keras2.15.0, Mozilla/.*\nSimpleRNN on webgl2: (\d+)/\1, error \d", table), table
+    page.js("navigator.clipboard.writeText = async () => { throw new Error('not allowed'); };")
+    page.driver.find_element(By.ID, "copy").click()
+    waited(page, f"/does not let the page copy/.test({STATUS})")
 
 
 def test_the_shipped_models_are_as_good_as_their_pages_say(site):

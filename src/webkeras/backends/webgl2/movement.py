@@ -62,7 +62,7 @@ def convert(planner: Any, v: Value, have: Layout, layout: Layout) -> int:
         defines = {"FEW": layout.c, "EACH_TEXEL": f"EACH_{each}"}
         return int(planner.emit("spread.glsl", None, v, layout, {"s0": planner.get(v, have)}, {"each": each}, defines))
     c = {t.c for t in (have, layout) if isinstance(t, Tile)}
-    if len(c) == 1 or all(n % 4 == 0 for n in c):
+    if c and (len(c) == 1 or all(n % 4 == 0 for n in c)):
         c1 = min(c)
         dims = (v.size // c1, c1) if isinstance(have, Tile) and isinstance(layout, Tile) and len(c) == 1 else (v.size,)
     else:

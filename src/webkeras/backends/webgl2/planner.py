@@ -119,7 +119,9 @@ class Planner:
     def read_layout(self, v: Value) -> Layout:
         """A layout of v whose texture holds the elements in order."""
         usual = tile(v.shape, self.limits)
-        return usual if usual.in_order and not usual.folded else flat(v.size, self.limits, usual.w * usual.c)
+        if usual.in_order and not usual.folded:
+            return usual
+        return flat(v.size, self.limits, usual.w * usual.c if usual.c < 4 else 0)
 
     def texture(self, layout: Layout, constant: bool, upload: Constant | None = None) -> int:
         """A new place."""
