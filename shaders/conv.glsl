@@ -57,14 +57,14 @@ layout(std140) uniform Params {
 // up to the block, is known.
 #define SKIP (KW == 1 ? STRIDE : 1)
 #define PLACE(j) ((j) * SKIP - PAD)
-#define INSIDE(j) inside[j] = x * STRIDE + PLACE(j) >= 0 && x * STRIDE + PLACE(j) < size_in.z ? ~0u : 0u;
-#define LOAD(j) v[j] = KEPT(texelFetch(x_, AT(x_fold, column + (PLACE(j) >> SHIFT) * x_tile.x, row, PLACE(j) & (LANES - 1)), 0), inside[j] & here);
-#define TAP(kx) k = tap + kx * in_c; MATRICES WITH_LANE(MULTIPLY, kx)
+#define INSIDE(j) inside[j] = x * STRIDE + PLACE(j) >= 0 && x * STRIDE + PLACE(j) < size.z ? ~0u : 0u;
+#define LOAD(j) v[j] = KEPT(texelFetch(x_, AT(x_fold, column + (PLACE(j) >> SHIFT) * tile.x, row, PLACE(j) & (LANES - 1)), 0), inside[j] & here);
+#define TAP(kx) k = tap + kx * c; MATRICES WITH_LANE(MULTIPLY, kx)
 #else
 #define STRIDE 1
 #define SKIP 1
 #define INSIDE(p)
-#define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = KEPT(PIXEL(x_, x_fold, x_tile, row, ix, i + first + from), ix >= 0 && ix < size_in.z ? here : 0u);
+#define LOAD(p) ix = (x + p) * stride.z + kx * spread.z - pad.z; v[p] = KEPT(PIXEL(x_, x_fold, tile, row, ix, i + first + from), ix >= 0 && ix < size.z ? here : 0u);
 #endif
 
 void main() {
@@ -73,28 +73,31 @@ void main() {
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
   int first = (f4 / group_f4) * group_c4;
+  // Parameters are read once: SwiftShader checks the bounds of a uniform block at every read.
+  ivec3 tile = x_tile, size = size_in, window = kernel, stride = strides, spread = dilation, pad = pads;
+  int c = in_c, c4 = in_c4;
   vec4 v[WINDOW];
   uint inside[WINDOW];
   int k, from = FIRST;
   SUMS
   EACH_LANE(ZERO)
   EACH_PIXEL(INSIDE)
-  for (int kz = 0; kz < kernel.x; kz++) {
-    int iz = z * strides.x + kz * dilation.x - pads.x, depth = clamp(iz, 0, size_in.x - 1);
-    for (int ky = 0; ky < kernel.y; ky++) {
-      int iy = y * strides.y + ky * dilation.y - pads.y, height = clamp(iy, 0, size_in.y - 1);
-      int row = (n * size_in.x + depth) * size_in.y + height;
+  for (int kz = 0; kz < window.x; kz++) {
+    int iz = z * stride.x + kz * spread.x - pad.x, depth = clamp(iz, 0, size.x - 1);
+    for (int ky = 0; ky < window.y; ky++) {
+      int iy = y * stride.y + ky * spread.y - pad.y, height = clamp(iy, 0, size.y - 1);
+      int row = (n * size.x + depth) * size.y + height;
       uint here = iz == depth && iy == height ? ~0u : 0u;
-      int tap = (kz * kernel.y + ky) * kernel.z * in_c + 4 * from;
+      int tap = (kz * window.y + ky) * window.z * c + 4 * from;
 #ifdef KW
-      int column = block * STRIDE * x_tile.x + first + from;
-      for (int i = 0; i < in_c4; i += TURN, column += TURN, tap += 4 * TURN) {
+      int column = block * STRIDE * tile.x + first + from;
+      for (int i = 0; i < c4; i += TURN, column += TURN, tap += 4 * TURN) {
         EACH_PIXEL(LOAD)
         EACH_TAP(TAP)
       }
 #else
-      for (int kx = 0; kx < kernel.z; kx++, tap += in_c) {
-        for (int i = 0; i < in_c4; i += TURN) {
+      for (int kx = 0; kx < window.z; kx++, tap += c) {
+        for (int i = 0; i < c4; i += TURN) {
           int ix;
           EACH_PIXEL(LOAD)
           k = tap + 4 * i;

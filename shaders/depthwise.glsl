@@ -34,31 +34,31 @@ layout(std140) uniform Params {
 #ifdef KW
 #define SKIP (KW == 1 ? STRIDE : 1)
 #define PLACE(j) ((j) * SKIP - PAD)
-#define INSIDE(j) inside[j] = x * STRIDE + PLACE(j) >= 0 && x * STRIDE + PLACE(j) < size_in.z ? ~0u : 0u;
+#define INSIDE(j) inside[j] = x * STRIDE + PLACE(j) >= 0 && x * STRIDE + PLACE(j) < size.z ? ~0u : 0u;
 #ifdef MULTIPLIER
-#define LOAD(j) v[j] = KEPT(channels(row, x * STRIDE + PLACE(j), f4), inside[j] & here);
+#define LOAD(j) v[j] = KEPT(channels(tile, row, x * STRIDE + PLACE(j), f4), inside[j] & here);
 #else
-#define LOAD(j) v[j] = KEPT(texelFetch(x_, AT(x_fold, column + (PLACE(j) >> SHIFT) * x_tile.x, row, PLACE(j) & (LANES - 1)), 0), inside[j] & here);
+#define LOAD(j) v[j] = KEPT(texelFetch(x_, AT(x_fold, column + (PLACE(j) >> SHIFT) * tile.x, row, PLACE(j) & (LANES - 1)), 0), inside[j] & here);
 #endif
 #define TAP(kx) m = WEIGHT(f4, tap + kx); WITH_LANE(MULTIPLY, kx)
 #else
 #define STRIDE 1
 #define SKIP 1
 #define INSIDE(p)
-#define LOAD(p) ix = (x + p) * strides.z + kx * dilation.z - pads.z; v[p] = KEPT(channels(row, ix, f4), ix >= 0 && ix < size_in.z ? here : 0u);
+#define LOAD(p) ix = (x + p) * stride.z + kx * spread.z - pad.z; v[p] = KEPT(channels(tile, row, ix, f4), ix >= 0 && ix < size.z ? here : 0u);
 #endif
 
 // What the four filters f4 read of pixel x.
-vec4 channels(int row, int x, int f4) {
+vec4 channels(ivec3 tile, int row, int x, int f4) {
 #ifdef MULTIPLIER
   vec4 v;
   for (int i = 0; i < 4; i++) {
     int c = (4 * f4 + i) / MULTIPLIER;
-    v[i] = PIXEL(x_, x_fold, x_tile, row, x, c >> 2)[c & 3];
+    v[i] = PIXEL(x_, x_fold, tile, row, x, c >> 2)[c & 3];
   }
   return v;
 #else
-  return PIXEL(x_, x_fold, x_tile, row, x, f4);
+  return PIXEL(x_, x_fold, tile, row, x, f4);
 #endif
 }
 
@@ -67,23 +67,25 @@ void main() {
   int x = at.x / out_c4, f4 = at.x - x * out_c4, block = x;
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
+  // Parameters are read once: SwiftShader checks the bounds of a uniform block at every read.
+  ivec3 tile = x_tile, size = size_in, window = kernel, stride = strides, spread = dilation, pad = pads;
   vec4 sum[LANES], v[WINDOW], m;
   uint inside[WINDOW];
   EACH_LANE(ZERO)
   EACH_PIXEL(INSIDE)
-  for (int kz = 0; kz < kernel.x; kz++) {
-    int iz = z * strides.x + kz * dilation.x - pads.x, depth = clamp(iz, 0, size_in.x - 1);
-    for (int ky = 0; ky < kernel.y; ky++) {
-      int iy = y * strides.y + ky * dilation.y - pads.y, height = clamp(iy, 0, size_in.y - 1);
-      int row = (n * size_in.x + depth) * size_in.y + height;
+  for (int kz = 0; kz < window.x; kz++) {
+    int iz = z * stride.x + kz * spread.x - pad.x, depth = clamp(iz, 0, size.x - 1);
+    for (int ky = 0; ky < window.y; ky++) {
+      int iy = y * stride.y + ky * spread.y - pad.y, height = clamp(iy, 0, size.y - 1);
+      int row = (n * size.x + depth) * size.y + height;
       uint here = iz == depth && iy == height ? ~0u : 0u;
-      int tap = (kz * kernel.y + ky) * kernel.z;
+      int tap = (kz * window.y + ky) * window.z;
 #ifdef KW
-      int column = block * STRIDE * x_tile.x + f4;
+      int column = block * STRIDE * tile.x + f4;
       EACH_PIXEL(LOAD)
       EACH_TAP(TAP)
 #else
-      for (int kx = 0; kx < kernel.z; kx++) {
+      for (int kx = 0; kx < window.z; kx++) {
         int ix;
         EACH_PIXEL(LOAD)
         m = WEIGHT(f4, tap + kx);

@@ -6,7 +6,7 @@
 //
 // Defines   PARTS   the sum over k is cut into so many, each a row of the result: few rows leave a GPU idle
 //           UNROLL, EACH_TURN   how many texels of k a turn of the loop takes, and PRODUCT as often
-// Params    in_c: k in elements; in_c4, out_c4 in texels; part: texels of k in one part; tail: TAIL of one lane
+// Params    in_c: k in elements; in_c4, out_c4 in texels; part: texels of k in one part
 #include "tensor.glsl"
 
 uniform sampler2DArray x_;
@@ -18,8 +18,6 @@ layout(std140) uniform Params {
   int out_c4, in_c4, in_c;
 #ifdef PARTS
   int part;
-#elif LANES == 1
-  int tail;
 #endif
   EXTRA_PARAMS
 };

@@ -19,12 +19,12 @@ layout(std140) uniform Params {
 
 #ifdef MAX
 #define ZERO(p) v[p] = vec4(uintBitsToFloat(0xff800000u));
-#define TAKE(p) ix = clamp((x + p) * strides.z + kx, 0, size_in.z - 1); v[p] = max(v[p], PIXEL(x_, x_fold, x_tile, row, ix, f4));
+#define TAKE(p) ix = clamp((x + p) * stride + kx, 0, size.z - 1); v[p] = max(v[p], PIXEL(x_, x_fold, tile, row, ix, f4));
 #define STORE(p) out_[p] = tailed(epilogue(v[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 #else
 #define ZERO(p) v[p] = vec4(0.0);
-#define TAKE(p) ix = (x + p) * strides.z + kx; v[p] += kept(PIXEL(x_, x_fold, x_tile, row, ix, f4), ix >= 0 && ix < size_in.z ? ~0u : 0u);
-#define STORE(p) out_[p] = tailed(epilogue(v[p] / float(many * within((x + p) * strides.z - pads.z, kernel.z, size_in.z)), at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
+#define TAKE(p) ix = (x + p) * stride + kx; v[p] += kept(PIXEL(x_, x_fold, tile, row, ix, f4), ix >= 0 && ix < size.z ? ~0u : 0u);
+#define STORE(p) out_[p] = tailed(epilogue(v[p] / float(many * within((x + p) * stride - pad, wide, size.z)), at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 #endif
 
 // How many of n places from `low` on are inside an axis; 1 at least.
@@ -35,14 +35,17 @@ void main() {
   int x = at.x / out_c4, f4 = at.x - x * out_c4, ix;
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
-  ivec2 low = ivec2(z, y) * strides.xy - pads.xy, high = min(low + kernel.xy, size_in.xy), first = max(low, 0);
+  // Parameters are read once: SwiftShader checks the bounds of a uniform block at every read.
+  ivec3 tile = x_tile, size = size_in;
+  int stride = strides.z, wide = kernel.z, pad = pads.z;
+  ivec2 low = ivec2(z, y) * strides.xy - pads.xy, high = min(low + kernel.xy, size.xy), first = max(low, 0);
   int many = (high.x - first.x) * (high.y - first.y);
   vec4 v[LANES];
   EACH_LANE(ZERO)
   for (int iz = first.x; iz < high.x; iz++) {
     for (int iy = first.y; iy < high.y; iy++) {
-      int row = (n * size_in.x + iz) * size_in.y + iy;
-      for (int kx = -pads.z; kx < kernel.z - pads.z; kx++) {
+      int row = (n * size.x + iz) * size.y + iy;
+      for (int kx = -pad; kx < wide - pad; kx++) {
         EACH_LANE(TAKE)
       }
     }

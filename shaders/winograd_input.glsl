@@ -20,8 +20,8 @@ const float B[36] = float[36](1.265625, 0.0, -2.8125, 0.0, 1.0, 0.0, 0.0, -1.687
   0.0, 1.6875, -2.25, -0.75, 1.0, 0.0, 0.0, -0.84375, -0.5625, 1.5, 1.0, 0.0, 0.0, 0.84375, -0.5625, -1.5, 1.0, 0.0,
   0.0, 1.265625, 0.0, -2.8125, 0.0, 1.0);
 
-#define INSIDE(k) inside[k] = x + k >= 0 && x + k < size_in.y ? ~0u : 0u;
-#define ADD(k) t[k] += b * kept(PIXEL(x_, x_fold, x_tile, row, x + k, c4), inside[k]);
+#define INSIDE(k) inside[k] = x + k >= 0 && x + k < size.y ? ~0u : 0u;
+#define ADD(k) t[k] += b * kept(PIXEL(x_, x_fold, lies, row, x + k, c4), inside[k]);
 #define ZERO(k) t[k] = vec4(0.0);
 
 void main() {
@@ -31,14 +31,17 @@ void main() {
   int image = row_ / tiles.x, y = row_ - image * tiles.x;
   x = 4 * (tile - row_ * tiles.y) - pads.y;
   y = 4 * y - pads.x;
+  // Read once: SwiftShader checks the bounds of a uniform block at every read.
+  ivec3 lies = x_tile;
+  ivec2 size = size_in;
   vec4 t[6];
   uint inside[6];
   EACH_6(ZERO)
   EACH_6(INSIDE)
   for (int r = 0; r < 6; r++) {
     float b = B[6 * i + r];
-    if (b == 0.0 || y + r < 0 || y + r >= size_in.x) continue;
-    int row = image * size_in.x + y + r;
+    if (b == 0.0 || y + r < 0 || y + r >= size.x) continue;
+    int row = image * size.x + y + r;
     EACH_6(ADD)
   }
   vec4 even = t[4] - 2.25 * t[2], odd = 0.75 * t[3] - 1.6875 * t[1];

@@ -16,11 +16,11 @@ layout(std140) uniform Params {
 };
 
 #ifdef WIDE
-#define START(p) row[p] = (x + p) / wide; column[p] = (x + p - row[p] * wide) * in_c4; row[p] += i * rows;
+#define START(p) row[p] = (x + p) / wide; column[p] = (x + p - row[p] * wide) * texels; row[p] += i * rows;
 #define TILE(p) AT(x_fold, column[p] + c4, row[p], j)
 #else
 #define START(p)
-#define TILE(p) AT(x_fold, (x + p) * in_c4 + c4, i, j)
+#define TILE(p) AT(x_fold, (x + p) * texels + c4, i, j)
 #endif
 #define WEIGHT_(f, k) texelFetch(w_, AT(w_fold, f, k, j), 0)
 #define MATRIX(f) mat4(WEIGHT_(f, k), WEIGHT_(f, k + 1), WEIGHT_(f, k + 2), WEIGHT_(f, k + 3))
@@ -32,6 +32,7 @@ layout(std140) uniform Params {
 void main() {
   HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4, i = at.y / 6, j = at.y - 6 * i, c4 = FIRST, k = i * in_c + 4 * c4;
+  int texels = in_c4;  // read once: SwiftShader checks the bounds of a uniform block at every read
   x *= LANES;
   SUMS
 #ifdef WIDE
@@ -39,7 +40,7 @@ void main() {
 #endif
   EACH_LANE(START)
   EACH_LANE(ZERO)
-  for (int turn = 0; turn < in_c4; turn += UNROLL * TURN) { EACH_TURN }
+  for (int turn = 0; turn < texels; turn += UNROLL * TURN) { EACH_TURN }
   EACH_LANE(JOIN)
   EACH_LANE(STORE)
 }

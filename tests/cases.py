@@ -293,6 +293,12 @@ def fusions() -> Iterator[Case]:
         (1,),
     )
     yield Case(
+        "a convolution bounded by infinity",
+        lambda x, w: ops.minimum(ops.maximum(ops.conv(x, w, strides=ONE, pads=ZERO), 0.5), float("inf")),
+        ((1, 4, 9, 5), (1, 1, 5, 6)),
+        (1,),
+    )
+    yield Case(
         "a padded convolution",
         lambda x, w: ops.conv(ops.pad(x, pads=((0, 0), (1, 1), (0, 2), (0, 0))), w, strides=(2, 2), pads=ZERO),
         ((1, 7, 9, 5), (3, 3, 5, 4)),

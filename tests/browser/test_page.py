@@ -82,12 +82,10 @@ def test_the_page_says_how_many_threads_there_are_at_most(site, worker):
     """Without isolation there is one."""
     site.open("page.html")
     found = site.js(
-        f"""
-        globalThis.webkerasThreads = 2;
+        f"""globalThis.webkerasThreads = 2;
         const model = new WebKeras.Model({{ filepaths: {FILES}, worker: args[0], backend: "wasm" }});
         await model.predict({{ input: [1, 2] }});
-        return [model.stats.threads, crossOriginIsolated ? Math.min(2, navigator.hardwareConcurrency) : 1];
-        """,
+        return [model.stats.threads, crossOriginIsolated ? Math.min(2, navigator.hardwareConcurrency) : 1];""",
         worker,
     )
     assert found[0] == found[1]

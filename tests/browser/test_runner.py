@@ -64,27 +64,6 @@ def test_the_self_test_finds_a_driver_whose_derivatives_are_of_another_row(page)
     assert selftest.complaint(lambda graph: wary) == ""
 
 
-def test_what_is_no_number_stays_none_in_a_bounded_product(page):
-    """Linear, relu and relu6 are one program; the two infinities are numbers."""
-    w = Value((4, 4), constant=Literal((4, 4), tuple(np.eye(4).ravel().tolist())))
-    x = Value((1, 4), name="x")
-    linear, relu, six = (ops.matmul(x, w) + Value((4,), constant=Literal((4,), (0.0,) * 4)) for _ in range(3))
-    bounded = {"relu": ops.maximum(relu, 0.0), "6": ops.minimum(ops.maximum(six, 0.0), 6.0)}
-    graph = Graph({"x": x}, {"linear": linear, **bounded})
-    given = [-2.0, 3.0, 9.0, 0.0]
-    body = START + """
-    const e = open(args[1]), x = Float32Array.of(...args[2]);
-    const strings = (o) => Object.fromEntries(Object.entries(o).map(([k, v]) => [k, [...v].map(String)]));
-    const finite = (r.run(e, { x }), strings(r.read(e)));
-    x[0] = NaN;
-    return [finite, (r.run(e, { x }), strings(r.read(e)))];"""
-    text = planned(graph)
-    assert len(json.loads(text)["programs"]) == 1
-    finite, odd = page.js(body, RUNNER, text, given)
-    assert [finite[k][:3] for k in ("linear", "relu", "6")] == [["-2", "3", "9"], ["0", "3", "9"], ["0", "3", "6"]]
-    assert [odd[k][0] for k in ("linear", "relu", "6")] == ["NaN"] * 3
-
-
 def test_a_lost_context_comes_back_with_everything_in_it(page):
     graph = affine(8, 0.5)
     found = page.js(

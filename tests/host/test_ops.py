@@ -5,6 +5,7 @@ import pytest
 
 from webkeras import ops
 from webkeras.errors import ShapeError
+from webkeras.graph import Value
 
 EQUATIONS = [
     ("abc,cd->abd", (2, 3, 4), (4, 5)),
@@ -37,6 +38,12 @@ def test_einsum_refuses_what_does_not_fit(equation):
 def test_einsum_refuses_sizes_that_differ():
     with pytest.raises(ShapeError, match="'b' is 3 and 4"):
         ops.einsum("ab,bc->ac", np.ones((2, 3)), np.ones((4, 5)))
+
+
+@pytest.mark.parametrize(("window", "stride", "pads"), [(2, 1, (2, 0)), (2, 1, (0, 2)), (3, 4, (2, 5))])
+def test_pool_refuses_windows_in_the_padding_only(window, stride, pads):
+    with pytest.raises(ShapeError, match=r"on 5 elements padded by .* holds none"):
+        ops.pool(Value((1, 5, 3)), fn="max", window_=(window,), strides=(stride,), pads=(pads,))
 
 
 def test_resize_knows_half_pixel_centres():

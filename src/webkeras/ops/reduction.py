@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from webkeras.errors import ShapeError
 from webkeras.graph import op
 from webkeras.lazy import np
 from webkeras.shapes import Pads, Shape, window
@@ -19,8 +20,12 @@ def reduce(x: Any, *, fn: str, axes: tuple[int, ...]) -> Any:
 
 
 def _pooled(x: Shape, *, fn: str, window_: Shape, strides: Shape, pads: Pads) -> Shape:
-    spatial = zip(x[1:-1], window_, strides, (1,) * len(strides), pads, strict=True)
-    return (x[0], *(window(*a) for a in spatial), x[-1])
+    spatial = [*zip(x[1:-1], window_, strides, (1,) * len(strides), pads, strict=True)]
+    out = [window(*a) for a in spatial]
+    for i, (n, k, stride, _, (low, _)) in enumerate(spatial):
+        if low >= k or (out[i] - 1) * stride - low >= n:
+            raise ShapeError(f"a window of {k} on {n} elements padded by {pads[i]} holds none; expected narrower pads")
+    return (x[0], *out, x[-1])
 
 
 @op(shape=_pooled)
@@ -28,7 +33,7 @@ def pool(x: Any, *, fn: str, window_: Shape, strides: Shape, pads: Pads) -> Any:
     """The max, or the mean over the elements inside the image, of every window.
 
     x (n, h, w, c) -> (n, h', w', c); fn is "max" or "mean"; 1 to 3 spatial axes.
-    Raises ShapeError when the window does not fit.
+    Raises ShapeError when the window does not fit, or one would lie in the padding only.
     Source: keras/src/ops/nn.py:max_pool, average_pool (TensorFlow's rule for 'same')
     """
     around = ((0, 0), *pads, (0, 0))

@@ -10,8 +10,6 @@ from webkeras.expr import ACC, Expr, glsl, slots
 from webkeras.graph import Value
 from webkeras.shapes import Shape, size
 
-INFINITY = 1e39  # as float32; JSON has no other
-
 
 @dataclass
 class Extras:
@@ -37,33 +35,15 @@ class Extras:
 
 
 def epilogue(
-    planner: Any, expr: Expr | None, inputs: tuple[Value, ...], shape: Shape, out: Tile, bounded: bool = False
+    planner: Any, expr: Expr | None, inputs: tuple[Value, ...], shape: Shape, out: Tile
 ) -> tuple[dict[str, str | int], dict[str, int], dict[str, Any]]:
-    """(defines, samplers, params) for an expression over ACC and `inputs`, stored in `out` under `shape`.
-
-    With `bounded`, linear, relu and relu6 are one program with other parameters.
-    """
+    """(defines, samplers, params) for an expression over ACC and `inputs`, stored in `out` under `shape`."""
     if expr is None:
         return {}, {}, {}
     extras, names = Extras(), {ACC: "v"}
-    if bounded:
-        expr, extras.params["at_least"], extras.params["at_most"] = _bounds(expr)
-        extras.declared.append("float at_least, at_most;")
     for i in sorted(slots(expr) - {ACC}):
         names[i] = _operand(planner, extras, inputs[i], shape, out)
-    defines = extras.defines(glsl(expr, names))
-    return defines | ({"BOUNDED": 1} if bounded else {}), extras.inputs, extras.params
-
-
-def _bounds(expr: Expr) -> tuple[Expr, float, float]:
-    """(e, low, high) where expr is e kept between low and high."""
-    found = []
-    for function, none in (("min", INFINITY), ("max", -INFINITY)):
-        e = expr if isinstance(expr, tuple) and expr[0] == function else ()
-        at = next((i for i in (1, 2) if e and isinstance(e[i], float)), 0)
-        found.append(e[at] if at else none)
-        expr = e[3 - at] if at else expr
-    return expr, found[1], found[0]
+    return extras.defines(glsl(expr, names)), extras.inputs, extras.params
 
 
 def _operand(planner: Any, extras: Extras, v: Value, shape: Shape, out: Tile) -> str:

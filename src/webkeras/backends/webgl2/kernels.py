@@ -36,8 +36,7 @@ def draw(
     """A draw that makes the node's output, its epilogue included."""
     shape = shape or node.out.shape
     expr = node.attrs.get("epilogue", node.attrs.get("expr"))
-    heavy = node.op in ("conv", "matmul")  # worth it to have few programs of
-    extra, samplers, values = epilogue(planner, expr, node.inputs, shape, layout, heavy)
+    extra, samplers, values = epilogue(planner, expr, node.inputs, shape, layout)
     planner.emit(
         shader, node, node.out, layout, {**inputs, **samplers}, {**params, **values}, {**(defines or {}), **extra}
     )
@@ -180,9 +179,6 @@ def product(planner: Any, node: Node, w_rows: tuple[int, int]) -> None:
     if parts == 1:
         pair = paired(planner, node.out, layout, k4)
         turns = unrolled(1) | pair if pair else turns
-        if layout.lanes == 1:  # Dense layers of any width are one program
-            turns |= {"TAIL": "tail"}
-            params["tail"] = layout.c % 4 or 4
         return draw(planner, "matmul.glsl", node, layout, inputs, params, turns)
     part = -(-k4 // parts)
     several = Tile(layout.rows * parts, 1, layout.c, 1).within(planner.limits)
