@@ -73,7 +73,6 @@ void main() {
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
   int first = (f4 / group_f4) * group_c4;
-  // Parameters are read once: SwiftShader checks the bounds of a uniform block at every read.
   ivec3 tile = x_tile, size = size_in, window = kernel, stride = strides, spread = dilation, pad = pads;
   int c = in_c, c4 = in_c4;
   vec4 v[WINDOW];

@@ -67,7 +67,6 @@ void main() {
   int x = at.x / out_c4, f4 = at.x - x * out_c4, block = x;
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
-  // Parameters are read once: SwiftShader checks the bounds of a uniform block at every read.
   ivec3 tile = x_tile, size = size_in, window = kernel, stride = strides, spread = dilation, pad = pads;
   vec4 sum[LANES], v[WINDOW], m;
   uint inside[WINDOW];

@@ -93,7 +93,7 @@ vec4 four(int i, int left) { return left > 0 ? moved(i) : vec4(0.0); }
 vec4 four(int i, int left) {
   int t = i >> 2, k = i & 3;
   vec4 u = texelFetch(s0, ivec3(t % s0_w, t / s0_w, 0), 0);
-  t = min(t + 1, out_size - 1 >> 2);
+  t = min(t + 1, (out_size - 1) >> 2);
   vec4 v = texelFetch(s0, ivec3(t % s0_w, t / s0_w, 0), 0);
   u = k == 0 ? u : k == 1 ? vec4(u.yzw, v.x) : k == 2 ? vec4(u.zw, v.xy) : vec4(u.w, v.xyz);
   return vec4(left > 0 ? u.x : 0.0, left > 1 ? u.y : 0.0, left > 2 ? u.z : 0.0, left > 3 ? u.w : 0.0);

@@ -35,7 +35,6 @@ void main() {
   int x = at.x / out_c4, f4 = at.x - x * out_c4, ix;
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
-  // Parameters are read once: SwiftShader checks the bounds of a uniform block at every read.
   ivec3 tile = x_tile, size = size_in;
   int stride = strides.z, wide = kernel.z, pad = pads.z;
   ivec2 low = ivec2(z, y) * strides.xy - pads.xy, high = min(low + kernel.xy, size.xy), first = max(low, 0);

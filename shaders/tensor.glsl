@@ -23,6 +23,9 @@
 //
 // Channels beyond c are always zero: kernels sum over whole texels. Every kernel stores through store(), which sees
 // to it (define TAIL = c mod 4 where that is not 0). Pixels beyond w hold anything; whoever reads checks x < w.
+//
+// What a kernel reads of its parameters in a loop it reads into a variable before: SwiftShader checks the bounds of a
+// uniform block at every read.
 precision highp float;
 precision highp int;
 precision highp sampler2D;
@@ -108,5 +111,5 @@ vec4 cut(vec4 v, int n) { return vec4(v.x, n > 1 ? v.y : 0.0, n > 2 ? v.z : 0.0,
 #ifdef TAIL
 #define tailed(v, last) cut(v, last ? TAIL : 4)
 #else
-#define tailed(v, last) v
+#define tailed(v, last) (v)
 #endif

@@ -31,7 +31,6 @@ void main() {
   int image = row_ / tiles.x, y = row_ - image * tiles.x;
   x = 4 * (tile - row_ * tiles.y) - pads.y;
   y = 4 * y - pads.x;
-  // Read once: SwiftShader checks the bounds of a uniform block at every read.
   ivec3 lies = x_tile;
   ivec2 size = size_in;
   vec4 t[6];

@@ -32,7 +32,7 @@ layout(std140) uniform Params {
 void main() {
   HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4, i = at.y / 6, j = at.y - 6 * i, c4 = FIRST, k = i * in_c + 4 * c4;
-  int texels = in_c4;  // read once: SwiftShader checks the bounds of a uniform block at every read
+  int texels = in_c4;
   x *= LANES;
   SUMS
 #ifdef WIDE

@@ -29,7 +29,7 @@ void main() {
   int x = at.x / out_c4, f4 = at.x - x * out_c4;
   x *= LANES;
   int image = at.y / out_h, y = at.y - image * out_h, first = (image * tiles.x + y / 4) * tiles.y;
-  ivec3 lies = x_tile;  // read once: SwiftShader checks the bounds of a uniform block at every read
+  ivec3 lies = x_tile;
   vec4 v[LANES];
   for (int t = 0; t < LANES / 4; t++) {
     int tile = first + min(x / 4 + t, tiles.y - 1);
