@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urljoin
 
 from webkeras import files
-from webkeras.buffer import HostBuffer
-from webkeras.errors import NoBackend, WebKerasError
+from webkeras.buffer import HostBuffer, exactly
+from webkeras.errors import NoBackend, WebKerasError, WeightsError
 from webkeras.loading import assembled
 from webkeras.model import Model
 
@@ -24,6 +25,9 @@ class JsBuffer:
     @property
     def nbytes(self) -> int:
         return int(self.js.length)
+
+    def expect(self, nbytes: int, file: str) -> None:
+        exactly(nbytes, self.nbytes, file)
 
     def read(self, offset: int, nbytes: int) -> bytes:
         """A copy of some of it, for whoever needs it in Python."""
@@ -41,6 +45,54 @@ class JsBuffer:
             whole.set(b.js, at)
             at += b.nbytes
         return JsBuffer(whole)
+
+
+class Coming:
+    """Bytes that are on their way: a model can be planned, and its programs compiled, before its weights are here.
+
+    Until they have `arrived` they cannot be read, only expected.
+    """
+
+    def __init__(self, promise: Any) -> None:
+        """A JavaScript promise of a Uint8Array."""
+        self.promise = promise
+        self.here: JsBuffer | None = None
+        self.expected: tuple[int, str] | None = None
+        self.waited = 0.0  # milliseconds
+
+    async def arrived(self) -> None:
+        """Wait for them. Raises WeightsError where they are not what was expected, or what the promise rejects with."""
+        if self.here is None:
+            start = time.perf_counter()
+            self.here = JsBuffer(await self.promise)
+            self.waited = (time.perf_counter() - start) * 1000
+        if self.expected:
+            self.here.expect(*self.expected)
+
+    def expect(self, nbytes: int, file: str) -> None:
+        self.expected = nbytes, file
+
+    def _now(self) -> JsBuffer:
+        if self.here is None:
+            raise WeightsError(f"{self.expected[1] if self.expected else 'weights'}: read before they are here")
+        return self.here
+
+    @property
+    def js(self) -> Any:
+        return self._now().js
+
+    @property
+    def nbytes(self) -> int:
+        return self._now().nbytes
+
+    def read(self, offset: int, nbytes: int) -> bytes:
+        return self._now().read(offset, nbytes)
+
+    def part(self, offset: int, nbytes: int) -> JsBuffer:
+        return self._now().part(offset, nbytes)
+
+    def followed(self, others: Sequence[JsBuffer]) -> JsBuffer:
+        return self._now().followed(others)
 
 
 async def fetch(url: str, headers: Mapping[str, str] | None = None) -> bytes:

@@ -14,7 +14,7 @@ from webkeras.backends import why_not as why_not  # for the page
 from webkeras.backends.wasm import module as wasm
 from webkeras.backends.webgl2 import context
 from webkeras.errors import ConfigError, FunctionError, ShapeError
-from webkeras.fetch import JsBuffer
+from webkeras.fetch import Coming, JsBuffer
 from webkeras.layers.outside import Outside, Parts
 from webkeras.loading import assembled
 from webkeras.model import Model, Prepared
@@ -22,20 +22,35 @@ from webkeras.shapes import Shape, size
 from webkeras.trace import input_shapes, one_sample, output_names
 
 
-def load(
-    given: Any, backend: str, keras_version: str | None, theano_kernels: bool | None, functions: Any = None
+async def load(
+    given: Any, coming: Any, backend: str, keras_version: str | None, theano_kernels: bool | None, functions: Any = None
 ) -> Model:
-    """A model from its files, [kind, name, Uint8Array] each: "model", "weights", "metadata", and the others they name.
+    """A model from its files, [kind, name, Uint8Array] each: "model", "weights", "metadata", and the others they name;
+    ready for one sample, where the file says how large that is.
 
+    Weights may be still `coming`: [name, promise of their Uint8Array], or null.
     The options are those of `load_model`; `functions` are the page's custom objects, {shapes: JSON, {name: shape or
     null}, call: (name, inputs, {config, weights}) => Promise<Float32Array>}, of which `inputs` and `weights` are lists
     of {data, shape}.
-    Raises ConfigError, WeightsError or NoBackend.
+    Raises ConfigError, also where an input is text, WeightsError or NoBackend; nothing is left then.
     """
     named = [(str(kind), files.File(JsBuffer(data), str(name))) for kind, name, data in given]
     beside = {f.name: f.buffer for kind, f in named if kind == "beside"}
     custom = outside(functions) if functions else None
-    return assembled(dict(named), beside, backend, custom, keras_version or None, theano_kernels)
+    weights = Coming(coming[1]) if coming else None
+    if weights:
+        named.append(("weights", files.File(weights, str(coming[0]))))
+    model = assembled(dict(named), beside, backend, custom, keras_version or None, theano_kernels)
+    try:
+        await _warm(model)
+        if weights:
+            if "prepare" in model.stats:
+                model.stats["prepare"] -= weights.waited  # that was no work
+            await weights.arrived()
+    except BaseException:
+        end(model)
+        raise
+    return model
 
 
 def outside(functions: Any) -> dict[str, Outside]:
@@ -110,8 +125,7 @@ def stats(model: Model) -> dict[str, float]:
     return {**model.stats, **held}
 
 
-async def warm(model: Model) -> None:
-    """Make ready for one sample, where the file says how large that is. Raises ConfigError where an input is text."""
+async def _warm(model: Model) -> None:
     _takes_numbers(model)
     shapes = one_sample(model.spec)
     if shapes is not None:

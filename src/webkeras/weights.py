@@ -99,11 +99,7 @@ def read(metadata: str | Metadata, buffer: Buffer, file: str = "weights") -> Wei
     Raises WeightsError where the file is shorter or longer than the metadata says.
     """
     meta = parse(metadata) if isinstance(metadata, str) else metadata
-    if buffer.nbytes != meta.nbytes:
-        raise WeightsError(
-            f"{file}: {buffer.nbytes} bytes, but the metadata describes {meta.nbytes}; "
-            "fetch it whole or encode the model again"
-        )
+    buffer.expect(meta.nbytes, file)
     weights: dict[str, list[Tensor]] = {}
     for e in meta.entries:
         weights.setdefault(e.layer, []).append(_tensor(e, buffer))

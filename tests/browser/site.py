@@ -87,6 +87,10 @@ class SiteHandler(Handler):
         site: Site = self.server.site  # type: ignore[attr-defined]
         path = self.path.split("?")[0]
         site.requests.append((path, dict(self.headers)))
+        if path in site.released:
+            site.released[path].set()
+        if path in site.held and not site.held[path].wait(20):
+            return self.send_error(503, "held for too long")
         data = site.files.get(path)
         if data is None:
             return super().do_GET()
@@ -119,6 +123,8 @@ class Site(Page):
         self.files = dict(FILES)
         self.headers: dict[str, str] = {}
         self.requests: list[tuple[str, dict[str, str]]] = []
+        self.held: dict[str, threading.Event] = {}  # by path: an answer waits until it is set
+        self.released: dict[str, threading.Event] = {}  # by path: a request sets it
         self.start()
         super().__init__(driver, self.address)
 

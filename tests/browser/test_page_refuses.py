@@ -7,6 +7,7 @@ from tools.common import ROOT
 
 REFUSALS = {
     "missing file": ("{ model: '/no.json' }", {}, "no.json", "404"),
+    "missing weights": (FILES.replace("m.buf", "no.buf"), {}, "no.buf", "404"),
     "no model": ("{}", {}, "filepaths", "'model'"),
     "surplus file": ("{ model: '/m.json', weigths: '/m.buf' }", {}, "'weigths'", "expected"),
     "half a pair": ("{ model: '/m.json', weights: '/m.buf' }", {}, "m.buf", "metadata"),

@@ -24,7 +24,7 @@ RUNNER = (ROOT / "src/webkeras/backends/webgl2/runner.js").read_text()
 START = """
 globalThis.webkerasRunner ?? (0, eval)(args[0]);
 const r = webkerasRunner.create(new OffscreenCanvas(1, 1));
-const open = (text) => { const e = r.begin(JSON.parse(text), []); r.finish(e); return e; };
+const open = (text) => { const e = r.begin(JSON.parse(text)); r.load(e, []); r.finish(e); return e; };
 const floats = (o) => Object.fromEntries(Object.entries(o).map(([k, v]) => [k, [...v]]));
 const feed = (o) => Object.fromEntries(Object.entries(o).map(([k, v]) => [k, Float32Array.from(v)]));
 """
@@ -213,7 +213,8 @@ def test_matrices_larger_than_textures(page, what, most):
         START
         + """
         const bytes = Uint8Array.from(atob(args[2]), (c) => c.charCodeAt(0)), plan = JSON.parse(args[1]);
-        const e = r.begin(plan, [bytes.buffer]);
+        const e = r.begin(plan);
+        r.load(e, [bytes.buffer]);
         r.finish(e);
         r.run(e, feed({ x: args[3] }));
         const { y } = floats(r.read(e));

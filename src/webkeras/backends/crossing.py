@@ -15,6 +15,13 @@ def buffers(held: Iterable[Any]) -> Any:
     return to_js([b.js if hasattr(b, "js") else to_js(memoryview(b.data)) for b in held])
 
 
+async def arrived(held: Iterable[Any]) -> None:
+    """Wait for those weight buffers that are still on their way. Raises WeightsError where they are not as expected."""
+    for b in held:
+        if hasattr(b, "arrived"):
+            await b.arrived()
+
+
 def feeds(arrays: Mapping[str, Any]) -> Any:
     """Flat float32 inputs as a JavaScript object by name; what is JavaScript's already is not touched."""
     from js import Object

@@ -113,12 +113,11 @@ def program(planned: Plan) -> tuple[str, list[Any]]:
 class WasmExecutable:
     """A plan in a WebAssembly memory of its own, which goes when it is freed."""
 
-    def __init__(self, planned: Plan) -> None:
-        """Raises BackendError where the memory cannot be had."""
+    def __init__(self, planned: Plan, text: str, buffers: list[Any]) -> None:
+        """Of a plan, and what `program` makes of it. Raises BackendError where the memory cannot be had."""
         import js
 
         self.plan = planned
-        text, buffers = program(planned)
         opened = kernels()
         try:
             self.machine = js.webkerasWasm.create(
@@ -177,10 +176,14 @@ class Wasm:
         self.name, self.half = "wasm-half" if half else "wasm", half
 
     def prepare(self, graph: Graph) -> WasmExecutable:
-        return WasmExecutable(plan(graph, self.half))
+        planned = plan(graph, self.half)
+        return WasmExecutable(planned, *program(planned))
 
     async def prepare_async(self, graph: Graph) -> WasmExecutable:
-        executable = self.prepare(graph)
+        planned = plan(graph, self.half)
+        text, buffers = program(planned)
+        await crossing.arrived(buffers)
+        executable = WasmExecutable(planned, text, buffers)
         if executable.machine.workers.length:
             await executable.machine.staffed
         return executable

@@ -107,12 +107,12 @@ class WebGL2Executable:
     """A plan on the GPU."""
 
     def __init__(self, planned: Plan, on: Any) -> None:
-        """Begin on a runner: programs compile and weights go up; `finish` or `finish_async` must follow."""
+        """Begin on a runner: programs compile; `finish` or `finish_async` must follow."""
         from js import JSON
 
         self.plan, self.runner = planned, on
-        text, buffers = program(planned)
-        self.exe = self._guard(lambda: self.runner.begin(JSON.parse(text), crossing.buffers(buffers)))
+        text, self.buffers = program(planned)
+        self.exe = self._guard(lambda: self.runner.begin(JSON.parse(text)))
         self.machine = self.exe  # what the page may run without asking Python
 
     def _guard(self, f: Any) -> Any:
@@ -122,14 +122,20 @@ class WebGL2Executable:
             raise _ours(e, self.plan) from None
 
     def finish(self) -> None:
-        """Wait for the programs and make the constants."""
+        """Weights go up; wait for the programs and make the constants."""
+        self._load()
         self._guard(lambda: self.runner.finish(self.exe))
 
     async def finish_async(self) -> None:
-        """The same, looking every few milliseconds whether the programs are there."""
+        """The same, waiting for the weights and looking every few milliseconds whether the programs are there."""
+        await crossing.arrived(self.buffers)
+        self._load()
         while not self.runner.ready(self.exe):
             await asyncio.sleep(0.002)
-        self.finish()
+        self._guard(lambda: self.runner.finish(self.exe))
+
+    def _load(self) -> None:
+        self._guard(lambda: self.runner.load(self.exe, crossing.buffers(self.buffers)))
 
     def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         self.leave(feeds)

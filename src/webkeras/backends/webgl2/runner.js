@@ -10,8 +10,7 @@
 //   constants [texture, ...] kept between runs;  inputs, outputs  {name: {texture, parts, length}}
 // Parts are rectangles of a texture's first layer with elements in order: [x, y, w, h, first texel, texels a row].
 globalThis.webkerasRunner = (() => {
-  const VERTEX = `#version 300 es
-void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, float(gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0); }`;
+  const VERTEX = `#version 300 es\nvoid main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, float(gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0); }`;
   const ARRAYS = { float32: Float32Array, float16: Uint16Array, uint16: Uint16Array, uint8: Uint8Array };
 
   // Milliseconds of drawing, after which the page has its turn. A worker, where only messages wait, reads directly.
@@ -28,8 +27,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
         alpha: false, antialias: false, depth: false, stencil: false, powerPreference: "high-performance",
       }));
       if (!gl) throw new Error("this browser has no WebGL2");
-      this.live = new Set(); // what `begin` made and `free` did not
-      this.textures = 0; // created minus freed
+      this.live = new Set(); // what `load` made and `free` did not
       this.open();
       canvas.addEventListener?.("webglcontextlost", (e) => {
         e.preventDefault(); // else it is never restored
@@ -45,6 +43,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       if (!this.full && !gl.getExtension("EXT_color_buffer_half_float")) throw new Error("this GPU cannot render to float textures");
       this.parallel = gl.getExtension("KHR_parallel_shader_compile");
       this.programs = new Map(); // source -> program, shared by all plans
+      this.textures = 0; // created minus freed
       this.vertex = this.compile(gl.VERTEX_SHADER, VERTEX);
       const masked = gl.getParameter(gl.RENDERER) === "WebKit WebGL" && gl.getExtension("WEBGL_debug_renderer_info");
       this.pairs ??= !ALONE.test(gl.getParameter(masked ? masked.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
@@ -53,7 +52,6 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
 
     // A new context has none of what the old one had: everything is made again from the plans and the weights.
     restore() {
-      this.textures = 0;
       this.open();
       for (const step of ["make", "finish"]) for (const exe of this.live) this[step](exe);
       this.dispatchEvent(new Event("contextrestored"));
@@ -71,9 +69,9 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
     }
 
     compile(kind, source) {
-      const gl = this.gl, shader = gl.createShader(kind);
-      gl.shaderSource(shader, source);
-      gl.compileShader(shader);
+      const shader = this.gl.createShader(kind);
+      this.gl.shaderSource(shader, source);
+      this.gl.compileShader(shader);
       return shader;
     }
 
@@ -87,25 +85,28 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       return p;
     }
 
-    // Everything that need not wait: programs begin to compile, textures and weights go up. The buffers are kept, for a
-    // context may be lost.
-    begin(plan, buffers) {
-      const exe = { plan, buffers, turn: 0, queue: Promise.resolve(), chunk: 16, took: SLICE < Infinity ? Infinity : 0 };
+    // Programs begin to compile: what can be done before there are weights.
+    begin(plan) {
+      const exe = { plan, turn: 0, queue: Promise.resolve(), chunk: 16, took: SLICE < Infinity ? Infinity : 0 };
       exe.predict = (feeds) => this.predict(exe, feeds); // as machine.js has it
       exe.live = () => this.live.has(exe) && !this.lost;
-      this.make(exe);
-      this.live.add(exe);
+      for (const p of plan.programs) this.program(p.source);
+      this.gl.flush();
       return exe;
+    }
+
+    // Textures and weights go up. The buffers are kept, for a context may be lost.
+    load(exe, buffers) {
+      this.make(Object.assign(exe, { buffers }));
+      this.live.add(exe);
     }
 
     make(exe) {
       const { plan } = exe;
       exe.programs = plan.programs.map((p) => this.program(p.source));
       exe.textures = plan.textures.map(([w, h, n]) => this.texture(w, h, n, plan.half));
-      exe.framebuffers = [];
-      exe.reader = exe.blocks = null;
+      Object.assign(exe, { framebuffers: [], reader: null, blocks: null });
       for (const u of plan.uploads) this.upload(exe, u, exe.buffers);
-      this.gl.flush();
     }
 
     // Are all programs compiled? Without the extension: nobody can tell.
@@ -151,8 +152,7 @@ void main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, floa
       const data = new DataView(new ArrayBuffer(Math.max(size, 16)));
       for (const step of all) {
         const { members } = exe.programs[step[0]], params = plan.params[step[1]];
-        const names = new Set(members.map(([m]) => m.name));
-        const odd = Object.keys(params).filter((k) => !names.has(k));
+        const odd = Object.keys(params).filter((k) => !members.some(([m]) => m.name === k));
         for (const [{ name, type }, at] of members) {
           if (!(name in params)) odd.push(name);
           const set = type === gl.FLOAT ? "setFloat32" : "setInt32";

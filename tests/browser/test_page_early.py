@@ -1,0 +1,80 @@
+"""What is done while weights are on their way: all that needs only the model and the metadata."""
+
+import math
+import threading
+
+import pytest
+
+from tests.browser.site import dense, model_json
+from tests.browser.test_page import FILES, MODES, hidden, near
+
+LAYERS = [dense("hidden", 3, "relu", batch_input_shape=[None, 2]), dense("answer", 2, "softplus")]
+
+
+@pytest.fixture
+def held(site):
+    """A site that keeps m.buf until somebody asks for /now."""
+    site.held["/m.buf"] = site.released["/now"] = threading.Event()
+    site.files["/now"] = b"now"
+    site.open("page.html")
+    return site
+
+
+def softplus(x):
+    a, b, c = hidden(x)
+    return [math.log1p(math.exp(v)) for v in (a + c, b + c)]
+
+
+def test_programs_compile_before_the_weights_are_here(held):
+    """The server sends them only when a shader of the model's own has been handed to the driver: else it fails."""
+    held.files["/odd.json"] = model_json(layers=LAYERS)
+    seen, found = held.js(
+        f"""
+        const {{ prototype }} = WebGL2RenderingContext, hand = prototype.shaderSource, seen = [];
+        prototype.shaderSource = function (shader, source) {{
+          if (/EPILOGUE.*log/.test(source) && !seen.includes("compiles")) (seen.push("compiles"), fetch("/now"));
+          return hand.call(this, shader, source);
+        }};
+        const filepaths = {FILES.replace("m.json", "odd.json")};
+        const model = new WebKeras.Model({{ filepaths, backend: "webgl2", worker: false }});
+        for (const type of ["loadingprogress", "initprogress"])
+          model.addEventListener(type, (e) => seen.push([type, e.progress]));
+        const {{ output }} = await model.predict({{ input: [1, 2] }});
+        return [seen, [...output]];
+        """
+    )
+    assert near(found, softplus([1, 2]))
+    assert seen.index("compiles") < seen.index(["initprogress", 0])
+    events = [e for e in seen if e not in ("compiles", ["loadingprogress", 100])]  # the last one says that all is done
+    assert events == sorted(events, key=lambda e: (e[0] != "loadingprogress", e[1]))
+
+
+@MODES
+@pytest.mark.parametrize("backend", ["webgl2", "wasm", "reference"])
+def test_the_answer_is_the_same_and_waiting_is_no_work(held, worker, backend):
+    found, stats = held.js(
+        f"""
+        const model = new WebKeras.Model({{ filepaths: {FILES}, backend: args[1], worker: args[0] }});
+        model.addEventListener("loadingprogress", (e) => e.progress > 70 && setTimeout(() => fetch("/now"), 1000));
+        return [[...(await model.predict({{ input: [1, 2] }})).output], model.stats];
+        """,
+        worker,
+        backend,
+    )
+    h = hidden([1, 2])
+    assert near(found, [h[0] + h[2], h[1] + h[2]])
+    assert stats["files"]["weights"]["ms"] >= 1000
+    assert 0 <= stats["prepare"] < 900
+
+
+@MODES
+def test_a_bad_model_is_refused_before_its_weights_are_here(held, worker):
+    message = held.js(
+        f"""
+        const model = new WebKeras.Model({{ filepaths: {FILES.replace("m.json", "unknown.json")}, worker: args[0] }});
+        return model.ready().then(() => "", (e) => e.message);
+        """,
+        worker,
+    )
+    assert "'hidden', a layer the model 'two' does not have" in message
+    assert not held.held["/m.buf"].is_set()
