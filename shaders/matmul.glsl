@@ -4,9 +4,11 @@
 //   w_ (batch * k, f)   as rows; row r of x_ meets the matrix that starts at row (r / w_rows.x % w_rows.y) * k
 //   -> (rows, m, f)
 //
-// Defines   PARTS   the sum over k is cut into so many, each a row of the result: few rows leave a GPU idle
+// Defines   PARTS   the sum over k is cut, each part a row of the result, for few rows leave a GPU idle. A row of x is an
+//                   image then, `down` rows of in_c4 texels with pixels as x_tile says, which nobody had to flatten; or a
+//                   vector, whose pixels are as long as a part
 //           UNROLL, EACH_TURN   how many texels of k a turn of the loop takes, and PRODUCT as often
-// Params    in_c: k in elements; in_c4, out_c4 in texels; part: texels of k in one part
+// Params    in_c: k in elements; in_c4, out_c4 in texels; across: parts in a row of the image, of `part` pixels each
 #include "tensor.glsl"
 
 uniform sampler2DArray x_;
@@ -17,7 +19,7 @@ layout(std140) uniform Params {
   ivec2 w_rows;
   int out_c4, in_c4, in_c;
 #ifdef PARTS
-  int part;
+  int down, across, part;
 #endif
   EXTRA_PARAMS
 };
@@ -32,18 +34,28 @@ layout(std140) uniform Params {
 
 void main() {
   HERE(at);
-  int x = at.x / out_c4, f4 = at.x - x * out_c4, column = x * in_c4, from = FIRST, turns = in_c4;
-#ifdef PARTS
-  from = at.y % PARTS * part;
-  turns = min(from + part, in_c4) - from;
-  at.y /= PARTS;
-#endif
-  column += from;
-  x *= LANES;
+  int x = at.x / out_c4, f4 = at.x - x * out_c4;
   SUMS
   EACH_LANE(ZERO)
+#ifdef PARTS
+  ivec3 tile = x_tile;
+  int row = at.y / across, from = (at.y - row * across) * part, whole = in_c4;
+  int k = (row / down / w_rows.x % w_rows.y) * in_c + 4 * (row % down * whole + from * tile.x);
+  for (int px = from; px < from + part; px++) {
+    int column = (px >> tile.y) * tile.x, layer = px & tile.z, turns = min(tile.x, whole - px * tile.x);
+    for (int i = 0; i < turns; i++) {
+      MATRICES
+      ADD(0, texelFetch(x_, AT(x_fold, column, row, layer), 0))
+      column++;
+      k += 4;
+    }
+  }
+#else
+  int from = FIRST, turns = in_c4, column = x * turns + from;
   int k = (at.y / w_rows.x % w_rows.y) * in_c + 4 * from;
+  x *= LANES;
   for (int i = 0; i < turns; i += UNROLL * TURN) { EACH_TURN }
+#endif
   EACH_LANE(JOIN)
   load_extras(at.y, f4);
   EACH_LANE(STORE)

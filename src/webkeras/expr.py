@@ -85,20 +85,18 @@ def check(e: Expr) -> Expr:
 
 def walk(e: Expr) -> list[Expr]:
     """Every distinct part of e, arguments before their users."""
-    seen: set[int] = set()
-    order: list[Expr] = []
+    found: dict[int, Expr] = {}
 
     def visit(part: Expr) -> None:
-        if id(part) in seen:
-            return
-        seen.add(id(part))
-        if isinstance(part, tuple):
-            for a in part[1:]:
-                visit(a)
-        order.append(part)
+        for a in part[1:] if isinstance(part, tuple) else ():
+            if id(a) not in found:
+                if isinstance(a, tuple):
+                    visit(a)
+                found[id(a)] = a
+        found[id(part)] = part
 
     visit(e)
-    return order
+    return list(found.values())
 
 
 def evaluate(e: Expr, xs: Mapping[int, Any] | Sequence[Any]) -> Any:

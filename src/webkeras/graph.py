@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 from webkeras.errors import ShapeError
@@ -274,6 +275,7 @@ class Graph:
     states: tuple[str, ...] = ()
     layers: dict[str, Shape] = field(default_factory=dict)
 
+    @cached_property
     def nodes(self) -> list[Node]:
         """Every node the outputs need, producers first."""
         return topo(self.outputs.values())
@@ -281,7 +283,7 @@ class Graph:
     def __str__(self) -> str:
         ids: dict[int, str] = {id(v): k for k, v in self.inputs.items()}
         lines = []
-        for node in self.nodes():
+        for node in self.nodes:
             for i, v in enumerate(node.outs):
                 ids[id(v)] = f"%{len(ids)}" + (f".{i}" if i else "")
             args = ", ".join(ids.get(id(v)) or f"const{list(v.shape)}" for v in node.inputs)
@@ -295,7 +297,7 @@ class Graph:
 def _attr(key: str, x: Any) -> str:
     if key.endswith(("expr", "epilogue", "activation")):
         return show(x)
-    return f"<{len(x.nodes())} nodes>" if isinstance(x, Graph) else str(x)
+    return f"<{len(x.nodes)} nodes>" if isinstance(x, Graph) else str(x)
 
 
 def topo(outputs: Iterable[Value]) -> list[Node]:
@@ -319,7 +321,7 @@ def topo(outputs: Iterable[Value]) -> list[Node]:
 def rewrite(graph: Graph, rule: Callable[[Node, tuple[Value, ...]], Sequence[Value] | None]) -> Graph:
     """The graph rebuilt bottom-up: `rule(node, new inputs)` gives new outputs, or None to keep the node as it is."""
     new: dict[int, Value] = {}
-    for node in graph.nodes():
+    for node in graph.nodes:
         inputs = tuple(new.get(id(v), v) for v in node.inputs)
         outs = rule(node, inputs)
         if outs is None:
@@ -346,7 +348,7 @@ def between(given: Mapping[str, Value], wanted: Mapping[str, Value]) -> Graph:
 
 def inside(graph: Graph, change: Callable[[Graph], Graph]) -> Graph:
     """The graph with the body of every scan changed."""
-    if not any("body" in node.attrs for node in graph.nodes()):
+    if not any("body" in node.attrs for node in graph.nodes):
         return graph
 
     def rule(node: Node, inputs: tuple[Value, ...]) -> Sequence[Value] | None:
@@ -381,7 +383,7 @@ def run(graph: Graph, feed: Mapping[str, Any], done: Callable[[Node], None] = la
             arrays[id(v)] = v.constant.array()
         return arrays[id(v)]
 
-    nodes = graph.nodes()
+    nodes = graph.nodes
     last = {id(v): i for i, n in enumerate(nodes) for v in n.inputs} | {
         id(v): len(nodes) for v in graph.outputs.values()
     }

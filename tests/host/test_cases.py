@@ -35,7 +35,7 @@ def test_every_case_has_a_plan(limits: Limits) -> None:
 
 
 def test_every_op_has_a_case() -> None:
-    used = {n.op for case in cases() for n in case.graph().nodes()}
+    used = {n.op for case in cases() for n in case.graph().nodes}
     assert set(OPS) - used == {"outside"}  # no backend sees that one: test_apart.py
 
 

@@ -128,7 +128,7 @@ def test_textures_hold_little_more_than_the_weights(name, tmp_path):
 
 def live(graph):
     """Bytes of the values that are there at once, at most."""
-    nodes = [n for n in graph.nodes() if not n.outs[0].is_constant]
+    nodes = [n for n in graph.nodes if not n.outs[0].is_constant]
     last = {id(v): i for i, n in enumerate(nodes) for v in n.inputs}
     there, most = {}, 0
     for i, node in enumerate(nodes):

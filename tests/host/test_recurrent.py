@@ -42,7 +42,7 @@ def test_passes_keep_meaning(cell, masked, options):
     xs = arrays(cell, masked)
     wanted = getattr(ops, name)(*xs, **attrs, **options)
     graph, feed = traced(lambda *v: getattr(ops, name)(*v, **attrs, **options), xs)
-    assert [n.op for n in graph.nodes()] == [name]
+    assert [n.op for n in graph.nodes] == [name]
     for change in (lambda g: g, expand, lambda g: fuse(fold(expand(g)), {"matmul"})):
         for want, got in zip(wanted, run(change(graph), feed).values(), strict=True):
             np.testing.assert_allclose(got, want, rtol=0, atol=1e-6)
@@ -50,13 +50,13 @@ def test_passes_keep_meaning(cell, masked, options):
 
 def test_passes_go_into_bodies():
     graph, _ = traced(lambda *v: ops.lstm(*v, **GATES), arrays("lstm", False))
-    (scan,) = fuse(fold(expand(graph)), {"matmul"}).nodes()
-    assert [n.op for n in scan.attrs["body"].nodes()] == ["matmul", *["slice"] * 4, "map", "map"]
+    (scan,) = fuse(fold(expand(graph)), {"matmul"}).nodes
+    assert [n.op for n in scan.attrs["body"].nodes] == ["matmul", *["slice"] * 4, "map", "map"]
 
 
 def test_native_composites_stay():
     graph, _ = traced(lambda *v: ops.lstm(*v, **GATES), arrays("lstm", False))
-    assert [n.op for n in expand(graph, {"lstm"}).nodes()] == ["lstm"]
+    assert [n.op for n in expand(graph, {"lstm"}).nodes] == ["lstm"]
 
 
 def test_a_mask_of_zeros_holds_the_states():
@@ -86,7 +86,7 @@ def test_scan_computes_once_what_does_not_vary():
 
     (last,), (ys, twice) = ops.scan(step, [Value((N, U))], [x])
     scan = last.node
-    assert [n.op for n in scan.attrs["body"].nodes()] == ["map", "matmul", "map"]
+    assert [n.op for n in scan.attrs["body"].nodes] == ["map", "matmul", "map"]
     assert [v.node.op if v.node else "" for v in scan.inputs] == ["", "", "transpose"]
     assert (last.shape, ys.shape, twice.shape) == ((N, U), (N, T, U), (N, T, U))
 

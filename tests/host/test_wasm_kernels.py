@@ -266,7 +266,7 @@ def test_attention_only_where_nobody_else_reads_between() -> None:
         inputs = {"q": Value((2, 5, 4)), "k": Value((2, 4, 5)), "v": Value((2, 5, 6))}
         y = build(*inputs.values())
         graph = Graph(inputs, {f"y{i}": v for i, v in enumerate(y if isinstance(y, tuple) else (y,))})
-        return [n.op for n in attend(graph).nodes()]
+        return [n.op for n in attend(graph).nodes]
 
     def weights(q: Any, k: Any, v: Any) -> Any:
         w = ops.softmax(ops.matmul(q, k), axes=(2,))

@@ -70,7 +70,7 @@ STEPS: dict[str, Callable[..., Any]] = {
         [n := ops.tanh(s[0] + x), ops.concat(cut(n, (2, 3)), cut(s[1], (1, 3)), axis=1)],
         [n],
     ),
-    "read after it is made": lambda s, x: ([n := ops.exp(s[0] * x), n - s[0]], [n + s[1]]),
+    "read after it is made": lambda s, x: ([n := ops.tanh(s[0] * x), n - s[0]], [n + s[1]]),
     "read across": lambda s, x: ([ops.maximum(s[0], s[1]), s[1] * ops.reduce(s[1], fn="max", axes=(1,))], [s[0]]),
     "the same twice": lambda s, x: ([n := s[0] + s[1] * x, n], [n]),
     "spread": lambda s, x: ([s[0] + cut(s[0], (1, 2)) * x, cut(s[1], (0, 1)) + s[1]], [x]),

@@ -32,7 +32,7 @@ class Part:
 
 def calls_outside(graph: Graph) -> bool:
     """Is a function from outside in the graph? Raises ConfigError for one in a scan, where every step would call it."""
-    nodes = graph.nodes()
+    nodes = graph.nodes
     for node in nodes:
         if "body" in node.attrs and calls_outside(node.attrs["body"]):
             raise ConfigError(
@@ -54,7 +54,7 @@ def split(graph: Graph) -> tuple[list[Part], dict[int, str]]:
         if at is not None:
             parts[at].given[named] = v
 
-    for node in graph.nodes():
+    for node in graph.nodes:
         outside = node.op == "outside"
         levels = [level[id(v)] for v in node.inputs if id(v) in level]
         if not levels and not outside:

@@ -66,7 +66,7 @@ def _closed(inputs: list[Value], outputs: list[Value]) -> tuple[Graph, list[Valu
 def _rebound(graph: Graph, fresh: dict[int, Value], varying: set[int]) -> Graph:
     """The graph reading `fresh` values in place of the outer ones they stand for."""
     new = dict(fresh)
-    for node in graph.nodes():
+    for node in graph.nodes:
         if id(node.outs[0]) not in varying:
             continue
         copy = Node(node.op, tuple(new.get(id(v), v) for v in node.inputs), node.attrs, node.layer)

@@ -15,7 +15,7 @@ def attend(graph: Graph) -> Graph:
     After `fuse`: the map may be the product's epilogue. Nothing between may have another user.
     """
     graph = inside(graph, attend)
-    uses = Counter(id(v) for n in graph.nodes() for v in set(n.inputs))
+    uses = Counter(id(v) for n in graph.nodes for v in set(n.inputs))
     uses.update(id(v) for v in graph.outputs.values())
     keep: list[Value] = []
 

@@ -17,6 +17,6 @@ def expand(graph: Graph, native: Collection[str] = ()) -> Graph:
             y = OPS[node.op].reference(*inputs, **node.attrs)
         return y if isinstance(y, tuple) else (y,)
 
-    while any(OPS[n.op].composite and n.op not in native for n in graph.nodes()):
+    while any(OPS[n.op].composite and n.op not in native for n in graph.nodes):
         graph = rewrite(graph, rule)
     return inside(graph, lambda body: expand(body, native))

@@ -19,7 +19,7 @@ KERNEL_AXIS = {"conv": -1, "conv_transpose": -2, "matmul": -1}  # where a kernel
 def fold(graph: Graph) -> Graph:
     """The graph with constants folded into kernels, biases and pads."""
     graph = inside(graph, fold)
-    uses = Counter(id(v) for n in graph.nodes() for v in set(n.inputs))
+    uses = Counter(id(v) for n in graph.nodes for v in set(n.inputs))
     uses.update(id(v) for v in graph.outputs.values())
 
     def own(v: Value) -> bool:
@@ -35,9 +35,8 @@ def fold(graph: Graph) -> Graph:
             return None if inner is None else mine(ops.add(inner, ops.multiply(pair[1], s)), v)
         if node.op not in KERNEL_AXIS or not node.inputs[1].is_constant or "epilogue" in node.attrs:
             return None
-        w, s = node.inputs[1], ops.reshape(s, shape=(s.size,))
-        if KERNEL_AXIS[node.op] == -2:
-            s = ops.reshape(s, shape=(s.size, 1))
+        w, along = node.inputs[1], (s.size, 1) if KERNEL_AXIS[node.op] == -2 else (s.size,)
+        s = s if s.shape == along else ops.reshape(s, shape=along)
         return mine(record(node.op, (node.inputs[0], ops.multiply(w, s)), node.attrs).out, v)
 
     def mine(new: Value, old: Value) -> Value:
@@ -50,8 +49,6 @@ def fold(graph: Graph) -> Graph:
             uses[id(a)] = uses[id(b)]
         with recording(node.layer):
             new = folded(Node(node.op, inputs, node.attrs, node.layer))
-            if new is None:
-                new = record(node.op, inputs, node.attrs).outs[0] if len(node.outs) == 1 else None
         return None if new is None else (mine(new, node.outs[0]),)
 
     def folded(node: Node) -> Value | None:

@@ -208,7 +208,7 @@ def scan(b: Builder, node: Node) -> None:
         for v, x in zip(inner[n : n + n_xs], xs, strict=True):
             step, dims, strides = slices(x)
             copy(b, node, Part(b.store(x), last * dims[1]), b.store(v), dims, strides, moves={"src": step})
-        for each in body.nodes():
+        for each in body.nodes:
             b.lower(each)
         b.resume(node)
         for y, stack in zip(outs[n:], node.outs[n:], strict=True):

@@ -119,7 +119,7 @@ def layout(graph: Graph, gap: int = 0, half: bool = False) -> Layout:
     """The graph rewritten, lowered and placed; `gap` floats stay unused after every tensor (for tests)."""
     graph = attend(fuse(fold(expand(graph, NATIVE)), EPILOGUES, readable=readable))
     b = Builder(LOWER, half)
-    for node in graph.nodes():
+    for node in graph.nodes:
         b.lower(node)
     inputs = {k: b.store(v) for k, v in graph.inputs.items()}
     outputs = {k: b.store(v) for k, v in graph.outputs.items()}

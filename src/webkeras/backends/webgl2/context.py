@@ -24,7 +24,7 @@ _refused = ""  # why the runner was not taken
 
 def passes(graph: Graph, limits: Limits) -> Graph:
     """The graph as this backend wants it."""
-    return fuse(fold(expand(graph, NATIVE)), EPILOGUES, max_inputs=limits.samplers - 2)
+    return fuse(fold(expand(graph, NATIVE)), EPILOGUES, limits.samplers - 2, again=True)
 
 
 def plan(graph: Graph, limits: Limits | None = None) -> Plan:

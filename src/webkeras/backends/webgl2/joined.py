@@ -41,7 +41,7 @@ class Part:
 
 def parts(planner: Planner, graph: Graph) -> dict[int, Part]:
     """By id of a value that only a concatenation reads: where it is written. All inputs but one must be such."""
-    nodes, found = graph.nodes(), dict[int, Part]()
+    nodes, found = graph.nodes, dict[int, Part]()
     uses = Counter(id(v) for n in nodes for v in n.inputs) + Counter(id(v) for v in graph.outputs.values())
 
     def own(v: Value) -> bool:

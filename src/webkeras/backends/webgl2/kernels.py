@@ -170,25 +170,44 @@ def product(planner: Any, node: Node, w_rows: tuple[int, int]) -> None:
     """matmul.glsl: x as (rows, m, k) times rows of weights."""
     x, w = node.inputs[:2]
     layout, k = planner.tile(node.out), x.shape[-1]
-    inputs = {"x_": planner.get(x), "w_": planner.get(w, planner.rows(w, w.shape[-1]))}
+    inputs = {"w_": planner.get(w, planner.rows(w, w.shape[-1]))}
     k4 = -(-k // 4)
     params = {"w_rows": w_rows, "out_c4": layout.c4, "in_c4": k4, "in_c": k, "x_tile": planner.tile(x).param}
-    parts, turns = 1, unrolled(k4)
+    parts = 1
     while layout.lanes == 1 and parts * layout.c4 * layout.rows < ENOUGH and k4 > 32 * parts:
         parts *= 2
     if parts == 1:
         pair = paired(planner, node.out, layout, k4)
-        turns = unrolled(1) | pair if pair else turns
-        return draw(planner, "matmul.glsl", node, layout, inputs, params, turns)
-    part = -(-k4 // parts)
+        turns = unrolled(1) | pair if pair else unrolled(k4)
+        return draw(planner, "matmul.glsl", node, layout, {**inputs, "x_": planner.get(x)}, params, turns)
+    if image := unflattened(planner, x, layout.rows):
+        lies = planner.tile(image)
+        down = lies.rows // layout.rows
+        part = -(-lies.w // max(1, parts // down))
+        across = -(-lies.w // part)
+        params |= {"x_tile": lies.param, "in_c4": lies.w * lies.c4}
+    else:
+        down, part, texels = 1, 1, -(-k4 // parts)
+        across = -(-k4 // texels)
+        params["x_tile"] = (texels, 0, 0)
+    parts = down * across
+    inputs["x_"] = planner.get(image or x)
+    params |= {"down": down, "across": across, "part": part}
     several = Tile(layout.rows * parts, 1, layout.c, 1).within(planner.limits)
     value = Value((layout.rows * parts, 1, layout.c))
-    cut = {**unrolled(1), "PARTS": parts}
-    sums = planner.emit("matmul.glsl", node, value, several, inputs, {**params, "part": part}, cut)
+    sums = planner.emit("matmul.glsl", node, value, several, inputs, params, {"PARTS": 1})
     params = {"x_tile": several.param, "in_rows": parts, "in_w": 1, "in_c": layout.c, "in_c4": layout.c4}
     start, function = REDUCERS["sum"]
     defines: dict[str, str | int] = {"START": start, "REDUCE(a, b)": function}
     draw(planner, "reduce.glsl", node, layout, {"x_": sums}, {**params, "out_c4": layout.c4}, defines)
+
+
+def unflattened(planner: Any, x: Value, rows: int) -> Value | None:
+    """The image that so many rows of a product are, under another shape; None where it has no whole texels."""
+    image = planner.root(x)
+    if image.ndim < 3 or image.shape[-1] % 4 or planner.tile(image).rows % rows:
+        return None
+    return image if (id(image), planner.tile(image)) in planner.places else None
 
 
 def unrolled(k4: int) -> dict[str, str | int]:

@@ -104,7 +104,7 @@ class Planner:
         self.parts = parts(self, graph)
         self.wholes: dict[int, int] = {}
         self.drawn: set[int] = set()  # parts that are
-        self.nodes = graph.nodes()
+        self.nodes = graph.nodes
         self.used = {id(v) for n in self.nodes for v in n.inputs} | {id(v) for v in graph.outputs.values()}
         self.inputs = {name: self._enter(v) for name, v in graph.inputs.items()}
         for node in self.nodes:
@@ -178,7 +178,7 @@ class Planner:
         return self._converted(v, layout)
 
     def _upload(self, v: Value, layout: Layout) -> int:
-        if isinstance(layout, Flat) or layout.in_order:
+        if isinstance(layout, Flat) or layout.lanes == 1:
             return self.place(v, layout, self.texture(layout, constant=True, upload=v.constant))
         self.get(v, flat(v.size, self.limits))
         return self._converted(v, layout)

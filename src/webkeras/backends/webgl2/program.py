@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from webkeras.backends.webgl2.layout import Flat, Layout
+from webkeras.backends.webgl2.layout import Flat, Layout, Tile
 from webkeras.backends.webgl2.planner import Plan, Step
 from webkeras.graph import Literal
 
@@ -15,6 +15,7 @@ def program(plan: Plan) -> tuple[str, list[Any]]:
     """(JSON text, the buffers its uploads speak of)."""
     sources: dict[tuple[str, tuple[str, ...]], int] = {}
     params: dict[str, int] = {}
+    blocks: list[Mapping[str, Any]] = []
     targets: dict[tuple[tuple[int, int], ...], int] = {}
     buffers: list[Any] = []
 
@@ -25,7 +26,9 @@ def program(plan: Plan) -> tuple[str, list[Any]]:
         out = []
         for s in steps:
             program = sources.setdefault((s.source.text, tuple(s.inputs)), len(sources))
-            block = params.setdefault(json.dumps(s.params), len(params))
+            block = params.setdefault(str(s.params), len(params))
+            if block == len(blocks):
+                blocks.append(s.params)
             target = targets.setdefault(tuple((slot(t), layer) for t, layer in s.targets), len(targets))
             again = s.times if s.times[0] > 1 else ()
             out.append([program, block, target, *s.viewport, [slot(t) for t in s.inputs.values()], *again])
@@ -33,12 +36,16 @@ def program(plan: Plan) -> tuple[str, list[Any]]:
 
     def upload(i: int) -> dict[str, Any]:
         tensor: Any = plan.textures[i].upload
+        layout = plan.textures[i].layout
+        where: dict[str, Any] = {"texture": slot(i), "parts": parts(layout)}
+        if isinstance(layout, Tile) and not layout.in_order:
+            where |= {"row": layout.c, "gap": 4 * layout.c4 - layout.c}
         if isinstance(tensor, Literal):
-            return {"texture": slot(i), "parts": parts(plan.textures[i].layout), "floats": list(tensor.floats)}
+            return {**where, "floats": list(tensor.floats)}
         if tensor.buffer not in buffers:
             buffers.append(tensor.buffer)
-        where = {"texture": slot(i), "parts": parts(plan.textures[i].layout), "buffer": buffers.index(tensor.buffer)}
-        size = plan.textures[i].layout.size
+        where["buffer"] = buffers.index(tensor.buffer)
+        size = layout.size
         read = {"type": tensor.type, "min": tensor.min, "scale": tensor.scale}
         return {**where, "offset": tensor.offset, "length": size, **read}
 
@@ -55,7 +62,7 @@ def program(plan: Plan) -> tuple[str, list[Any]]:
         "programs": [{"source": text, "samplers": names} for text, names in sources],
         "uploads": [upload(i) for i, t in enumerate(plan.textures) if t.upload is not None],
         "targets": list(targets),
-        "params": [json.loads(p) for p in params],
+        "params": blocks,
         "prepare": prepare,
         "steps": steps,
         "constants": sorted(kept),

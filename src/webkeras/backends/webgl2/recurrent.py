@@ -187,7 +187,7 @@ def _at(x: Value, t: int) -> Value:
 def _copied(planner: Any, body: Graph, inputs: list[Value]) -> list[Value]:
     """The outputs of a body fed with these values."""
     new = {id(v): x for v, x in zip(body.inputs.values(), inputs, strict=True)}
-    for node in body.nodes():
+    for node in body.nodes:
         copy = Node(node.op, tuple(new.get(id(v), v) for v in node.inputs), node.attrs, node.layer)
         copy.outs = tuple(Value(v.shape, copy) for v in node.outs)
         planner.used.update(id(v) for v in copy.outs)

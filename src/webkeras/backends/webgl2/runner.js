@@ -3,7 +3,7 @@
 // A plan (plain data, made in Python by backends/webgl2):
 //   textures  [[width, height, layers (0: no array)], ...];  half: do they hold 16-bit floats?
 //   programs  [{source, samplers: [name, ...]}, ...]
-//   uploads   [{texture, parts, buffer, offset, length, type, min, scale} | {texture, parts, floats}, ...]
+//   uploads   [{texture, parts, buffer, offset, length, type, min, scale} | {texture, parts, floats}, ...]; {row, gap}: so many zeros after each row
 //   targets   [[[texture, layer], ...], ...]            what a draw writes: a framebuffer each
 //   params    [{name: number or [numbers]}, ...]        a uniform block each, packed by the names the program reports
 //   prepare, steps   [[program, params, target, x, y, width, height, [input textures], times, apart], ...]
@@ -180,12 +180,12 @@ globalThis.webkerasRunner = (() => {
     }
 
     // Elements into a texture, in order; where they do not fill it, zeros follow.
-    upload(exe, { texture, parts, buffer, offset, length, type = "float32", min, scale, floats }, buffers) {
+    upload(exe, { texture, parts, buffer, offset, length, type = "float32", min, scale, floats, row = Infinity, gap = 0 }, buffers) {
       let data = floats ? Float32Array.from(floats) : this.view(buffers[buffer], offset, length, type);
-      if (type !== "float32") {
-        const raw = data; // a loop, for `from` calls a function for every number, 40 times as long
-        data = new Float32Array(raw.length);
-        for (let i = 0; i < raw.length; i++) data[i] = type === "float16" ? half(raw[i]) : raw[i] * scale + min;
+      if (type !== "float32" || gap) {
+        const raw = data, read = { float32: (v) => v, float16: half }[type] ?? ((q) => q * scale + min);
+        data = new Float32Array(gap ? (raw.length / row) * (row + gap) : raw.length); // a loop: `from` takes 40 times as long
+        for (let i = 0; i < raw.length; i++) data[i + gap * Math.floor(i / row)] = read(raw[i]);
       }
       this.fill(exe.textures[texture], parts, data);
     }
