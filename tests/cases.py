@@ -153,23 +153,25 @@ def convolutions() -> Iterator[Case]:
 
 
 def contractions() -> Iterator[Case]:
-    for m, k, n in ((1, 1, 1), (1, 13, 7), (3, 4, 5), (8, 8, 8), (9, 31, 13), (17, 5, 4)):
+    for m, k, n in ((1, 1, 1), (1, 13, 7), (3, 4, 5), (8, 8, 8), (9, 31, 13), (17, 5, 4), (1, 531, 7)):
         yield Case(f"matmul {m} {k} {n} constant", ops.matmul, ((m, k), (k, n)), (1,))
         yield Case(f"matmul {m} {k} {n}", ops.matmul, ((m, k), (k, n)))
-    yield Case("matmul batched", ops.matmul, ((3, 4, 5), (3, 5, 6)))
-    yield Case("matmul batched twice", ops.matmul, ((2, 3, 9, 5), (2, 3, 5, 7)))
+    rows = ((3, 4, 5), (3, 5, 6)), ((2, 3, 9, 5), (2, 3, 5, 7)), ((3, 4, 5), (1, 5, 6)), ((3, 1, 150), (3, 150, 6))
+    for a, b in rows:
+        yield Case(f"matmul {a} by {b}", ops.matmul, (a, b))
     yield Case("matmul batch of one", ops.matmul, ((2, 3, 9, 5), (5, 7)), (1,))
     for equation, a, b in (
         ("abc,cd->abd", (2, 9, 5), (5, 7)),
         ("abc,bcd->abd", (3, 4, 5), (4, 5, 6)),
         ("abcd,cde->abe", (2, 3, 4, 5), (4, 5, 7)),
-        ("...x,xy->...y", (2, 3, 5), (5, 6)),
-        ("abc,bd->adc", (2, 3, 5), (3, 4)),
-        ("ab,ac->abc", (3, 5), (3, 7)),
-        ("abc,dc->ad", (2, 3, 5), (4, 5)),
+        ("...x,xy->...y", (2, 3, 5), (5, 6)), ("abc,bd->adc", (2, 3, 5), (3, 4)),
+        ("ab,ac->abc", (3, 5), (3, 7)), ("abc,dc->ad", (2, 3, 5), (4, 5)),
     ):
         yield Case(f"einsum {equation}", lambda x, y, e=equation: ops.einsum(e, x, y), (a, b))
-    yield Case("matmul (3, 4, 5) by (1, 5, 6)", ops.matmul, ((3, 4, 5), (1, 5, 6)))
+    images = (1, (5, 7, 36), 1260), (1, (3, 19, 8), 456), (1, (90, 12), 1080), (2, (4, 3, 24), 288), (1, (9, 8, 5), 360)
+    for n, image, k in images:
+        flat = lambda x, w, s=(n, 1, k): ops.matmul(ops.reshape(ops.tanh(x), shape=s), w)  # noqa: E731
+        yield Case(f"matmul of {n} flattened {image}", flat, ((n, *image), (k, 10)), (1,))
 
 
 def reductions() -> Iterator[Case]:
