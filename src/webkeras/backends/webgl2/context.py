@@ -14,9 +14,13 @@ from webkeras.backends.webgl2.kernels import EPILOGUES, KERNELS, NATIVE
 from webkeras.backends.webgl2.layout import Limits
 from webkeras.backends.webgl2.planner import Plan, Planner
 from webkeras.backends.webgl2.program import program
+from webkeras.backends.webgl2.work import work
 from webkeras.errors import BackendError, DeviceLost, NoBackend, ShaderError
 from webkeras.graph import Graph
 from webkeras.passes import expand, fold, fuse
+
+#: Work of a run that wide programs do not make quicker; they take two to three times as long to compile as narrow ones.
+LITTLE = 1 << 24
 
 _runner: Any = None
 _refused = ""  # why the runner was not taken
@@ -27,10 +31,16 @@ def passes(graph: Graph, limits: Limits) -> Graph:
     return fuse(fold(expand(graph, NATIVE)), EPILOGUES, limits.samplers - 2, again=True)
 
 
-def plan(graph: Graph, limits: Limits | None = None) -> Plan:
-    """The plan of a graph, for a driver with these limits; needs no browser."""
+def plan(graph: Graph, limits: Limits | None = None, little: int = 0) -> Plan:
+    """The plan of a graph, for a driver with these limits; needs no browser.
+
+    With less `work` than `little`, fragments write two texels at most.
+    """
     limits = limits or Limits()
-    return Planner(passes(graph, limits), limits, KERNELS).finish()
+    graph = passes(graph, limits)
+    if work(graph) < little:
+        limits = replace(limits, lanes=min(2, limits.lanes))
+    return Planner(graph, limits, KERNELS).finish()
 
 
 def why_not() -> str:
@@ -203,11 +213,11 @@ class WebGL2:
         self.limits = replace(found, half=half or found.half)
 
     def prepare(self, graph: Graph) -> WebGL2Executable:
-        executable = WebGL2Executable(plan(graph, self.limits), self.runner)
+        executable = WebGL2Executable(plan(graph, self.limits, LITTLE), self.runner)
         executable.finish()
         return executable
 
     async def prepare_async(self, graph: Graph) -> WebGL2Executable:
-        executable = WebGL2Executable(plan(graph, self.limits), self.runner)
+        executable = WebGL2Executable(plan(graph, self.limits, LITTLE), self.runner)
         await executable.finish_async()
         return executable

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webkeras import ops
-from webkeras.backends.webgl2.layout import Tile
+from webkeras.backends.webgl2.layout import Limits, Tile, lanes
 from webkeras.expr import Expr, glsl
 from webkeras.graph import Graph, Node, Value, topo
 
@@ -45,8 +45,9 @@ class Loop:
         return (*self.place(k), self.units4, self.samples)
 
     def gates(self, v: Value, rows: int, gates: int) -> int:
-        """v (.., gates * u) with a layer a gate."""
-        return int(self.planner.get(ops.reshape(v, shape=(rows, gates, self.units))))
+        """v (.., gates * u) with a layer a gate, however wide other tensors are."""
+        layout = Tile(rows, gates, self.units, lanes(gates, Limits())).within(self.planner.limits)
+        return int(self.planner.get(ops.reshape(v, shape=(rows, gates, self.units)), layout))
 
     def mask(self, mask: Value) -> int:
         return int(self.planner.get(mask, self.planner.rows(mask, 1)))
