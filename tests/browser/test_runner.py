@@ -93,6 +93,49 @@ def test_a_lost_context_comes_back_with_everything_in_it(page):
     assert (found["before"], found["left"], found["error"]) == (found["after"], 0, 0)
 
 
+def test_a_run_sets_no_state_that_is_set(page):
+    """Of a chain of draws in which programs, sizes and textures stay and change."""
+    rng = np.random.default_rng(3)
+    kernel = Value((3, 3, 4, 4), constant=Literal((3, 3, 4, 4), tuple(rng.uniform(-1, 1, 144).tolist())))
+    x = y = Value((1, 9, 9, 4), name="x")
+    for stride in (1, 1, 2, 1, 1):
+        y = ops.conv(ops.tanh(ops.conv(y, kernel, strides=(1, 1), pads=((1, 1), (1, 1)))) + y, kernel,
+                     strides=(stride, stride), pads=((1, 1), (1, 1)))  # fmt: skip
+    graph, image = Graph({"x": x}, {"y": y}), rng.uniform(-1, 1, x.shape).astype("float32")
+    found = page.js(
+        START
+        + """
+        const e = open(args[1]), set = {}, again = [], known = [];
+        let unit = -1, calls = 0;
+        const id = (v) => (v instanceof Object ? `#${known.includes(v) ? known.indexOf(v) : known.push(v) - 1}` : v);
+        const watch = (name, which = () => "") => {
+          const own = r.gl[name].bind(r.gl);
+          r.gl[name] = (...to) => {
+            const at = `${name} ${which(to)}`, value = String(to.map(id));
+            calls++;
+            if (set[at] === value) again.push(`${at}: ${value}`);
+            set[at] = value;
+            return own(...to);
+          };
+        };
+        for (const name of ["useProgram", "viewport", "bindBufferRange", "bindFramebuffer"]) watch(name);
+        watch("activeTexture", ([u]) => ((unit = u), ""));
+        watch("bindTexture", ([target]) => `${unit} ${target}`);
+        r.draw(e, e.plan.steps);
+        const told = { again: [...again], calls, draws: e.plan.steps.length };
+        r.run(e, feed({ x: args[2] }));
+        Object.assign(told, floats(r.read(e)));
+        r.free(e);
+        return told;
+        """,
+        RUNNER, planned(graph), image.ravel().tolist(),
+    )  # fmt: skip
+    assert found["draws"] >= 10
+    assert 3 * found["draws"] < found["calls"] < 6 * found["draws"]
+    assert found["again"] == []
+    assert error(np.array(found["y"]), run(graph, {"x": image})["y"].ravel()) < 1e-5
+
+
 def test_predictions_of_one_plan_do_not_mix(page):
     graph = affine(8, 0.5)
     found = page.js(

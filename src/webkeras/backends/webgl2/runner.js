@@ -53,7 +53,7 @@ globalThis.webkerasRunner = (() => {
     // A new context has none of what the old one had: everything is made again from the plans and the weights.
     restore() {
       this.open();
-      for (const step of ["make", "finish"]) for (const exe of this.live) this[step](exe);
+      for (const step of ["load", "finish"]) for (const exe of this.live) this[step](exe);
       this.dispatchEvent(new Event("contextrestored"));
     }
 
@@ -96,17 +96,13 @@ globalThis.webkerasRunner = (() => {
     }
 
     // Textures and weights go up. The buffers are kept, for a context may be lost.
-    load(exe, buffers) {
-      this.make(Object.assign(exe, { buffers }));
-      this.live.add(exe);
-    }
-
-    make(exe) {
+    load(exe, buffers = exe.buffers) {
       const { plan } = exe;
+      Object.assign(exe, { buffers, framebuffers: [], reader: null, blocks: null });
       exe.programs = plan.programs.map((p) => this.program(p.source));
       exe.textures = plan.textures.map(([w, h, n]) => this.texture(w, h, n, plan.half));
-      Object.assign(exe, { framebuffers: [], reader: null, blocks: null });
-      for (const u of plan.uploads) this.upload(exe, u, exe.buffers);
+      for (const u of plan.uploads) this.upload(exe, u, buffers);
+      this.live.add(exe);
     }
 
     // Are all programs compiled? Without the extension: nobody can tell.
@@ -227,9 +223,10 @@ globalThis.webkerasRunner = (() => {
       t.target === gl.TEXTURE_2D ? gl.framebufferTexture2D(...at, t.target, t, 0) : gl.framebufferTextureLayer(...at, t, 0, layer);
     }
 
+    // No state is set that is set already.
     draw(exe, steps) {
       const gl = this.gl, bound = [];
-      let program = null, framebuffer = -1, drawn = 0;
+      let program = null, framebuffer = -1, active = -1, seen = "", drawn = 0;
       for (const step of steps) {
         const [p, , target, x, y, width, height, inputs, times = 1, apart = 0] = step, here = exe.programs[p];
         if (here !== program) gl.useProgram((program = here).handle);
@@ -237,11 +234,16 @@ globalThis.webkerasRunner = (() => {
         for (let unit = 0; unit < inputs.length; unit++) {
           if (bound[unit] === inputs[unit]) continue;
           bound[unit] = inputs[unit];
-          gl.activeTexture(gl.TEXTURE0 + unit);
+          if (active !== unit) gl.activeTexture(gl.TEXTURE0 + (active = unit));
           gl.bindTexture(exe.textures[inputs[unit]].target, exe.textures[inputs[unit]]);
         }
         if (target !== framebuffer) this.framebuffer(exe, (framebuffer = target));
-        for (let i = 0; i < times; i++) gl.viewport(x + i * apart, y, width, height), gl.drawArrays(gl.TRIANGLES, 0, 3);
+        for (let i = 0; i < times; i++) {
+          const area = `${x + i * apart} ${y} ${width} ${height}`;
+          if (area !== seen) gl.viewport(x + i * apart, y, width, height);
+          seen = area;
+          gl.drawArrays(gl.TRIANGLES, 0, 3);
+        }
         if (drawn++ % FLUSH === 1) gl.flush();
       }
     }
@@ -286,9 +288,8 @@ globalThis.webkerasRunner = (() => {
       return out;
     }
 
-    // Run and read, the page going on meanwhile: draws in chunks of a few milliseconds with a fence after each, results
-    // through pixel buffers. What took less than two slices is read directly, for its fences would cost 2 to 6 ms.
-    // Predictions of one plan wait for each other; one that was overtaken by `run` starts again.
+    // Run and read, the page going on meanwhile: draws in chunks of a few milliseconds, a fence after each, results through
+    // pixel buffers; directly what took less than two slices. Predictions wait; one that `run` overtook starts again.
     predict(exe, inputs) {
       const here = exe.queue.then(async () => {
         const start = performance.now();
@@ -328,8 +329,7 @@ globalThis.webkerasRunner = (() => {
       return fence;
     }
 
-    // Wait for a fence that is expected in some milliseconds: asking all the time would take the processor from a GPU
-    // that is software, and from the page.
+    // Asking for a fence all the time would take the processor from a GPU that is software, and from the page.
     async passed(fence, expected) {
       const gl = this.gl, begin = performance.now();
       while (!this.lost && gl.clientWaitSync(fence, 0, 0) === gl.TIMEOUT_EXPIRED)
