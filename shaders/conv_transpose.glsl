@@ -26,7 +26,7 @@ int source(int o, int t, int stride, int size) {
 }
 
 #define ZERO(p) sum[p] = vec4(0.0);
-#define MULTIPLY(p) ix = source(x + p + pads.z, kx * dilation.z, strides.z, size_in.z); if (ix >= 0) sum[p] += m * PIXEL(x_, x_fold, x_tile, row, ix, i);
+#define MULTIPLY(p) ix = source(x + p + pad.z, kx * spread.z, stride.z, size.z); if (ix >= 0) sum[p] += m * PIXEL(x_, x_fold, tile, row, ix, i);
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {
@@ -34,19 +34,21 @@ void main() {
   int x = at.x / out_c4, f4 = at.x - x * out_c4, ix;
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
+  ivec3 tile = x_tile, size = size_in, window = kernel, stride = strides, spread = dilation, pad = pads;
+  int c = in_c, c4 = in_c4;
   vec4 sum[LANES];
   mat4 m;
   EACH_LANE(ZERO)
-  for (int kz = 0; kz < kernel.x; kz++) {
-    int iz = source(z + pads.x, kz * dilation.x, strides.x, size_in.x);
+  for (int kz = 0; kz < window.x; kz++) {
+    int iz = source(z + pad.x, kz * spread.x, stride.x, size.x);
     if (iz < 0) continue;
-    for (int ky = 0; ky < kernel.y; ky++) {
-      int iy = source(y + pads.y, ky * dilation.y, strides.y, size_in.y);
+    for (int ky = 0; ky < window.y; ky++) {
+      int iy = source(y + pad.y, ky * spread.y, stride.y, size.y);
       if (iy < 0) continue;
-      int row = (n * size_in.x + iz) * size_in.y + iy;
-      for (int kx = 0; kx < kernel.z; kx++) {
-        int k = ((kz * kernel.y + ky) * kernel.z + kx) * in_c;
-        for (int i = 0; i < in_c4; i++, k += 4) {
+      int row = (n * size.x + iz) * size.y + iy;
+      for (int kx = 0; kx < window.z; kx++) {
+        int k = ((kz * window.y + ky) * window.z + kx) * c;
+        for (int i = 0; i < c4; i++, k += 4) {
           m = mat4(WEIGHT(f4, k), WEIGHT(f4, k + 1), WEIGHT(f4, k + 2), WEIGHT(f4, k + 3));
           EACH_LANE(MULTIPLY)
         }

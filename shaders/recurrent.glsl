@@ -38,9 +38,9 @@ layout(std140) uniform Params {
 vec4 activation(vec4 v) { ACTIVATION }
 vec4 recurrent(vec4 v) { RECURRENT }
 
-#define OLD(unit, layer) texelFetch(s_, ivec3(from.x + unit, from.y + i, layer), 0)
+#define OLD(unit, layer) texelFetch(s_, ivec3(before.x + unit, before.y, layer), 0)
 #define INPUT(g) texelFetch(x_, AT(x_fold, j, now, g), 0)
-#define W(k, g) texelFetch(w_, AT(w_fold, j, layer * w_rows + k, g), 0)
+#define W(k, g) texelFetch(w_, AT(w_fold, j, first + k, g), 0)
 #define ZERO(g) z[g] = vec4(0.0);
 #define MULTIPLY(g) z[g] += mat4(W(4 * k, g), W(4 * k + 1, g), W(4 * k + 2, g), W(4 * k + 3, g)) * v;
 #define PLUS(g) z[g] += INPUT(g);
@@ -52,7 +52,8 @@ vec4 recurrent(vec4 v) { RECURRENT }
 
 void main() {
   ivec2 at = ivec2(gl_FragCoord.xy) - to;
-  int j = at.x, i = at.y, layer = i / each, now = i * steps + (layer == 0 ? t.x : t.y);
+  int j = at.x, i = at.y, layer = i / each, now = i * steps + (layer == 0 ? t.x : t.y), first = layer * w_rows, n = units;
+  ivec2 before = from + ivec2(0, i);
 #ifdef MASK
   if (texelFetch(m_, AT(m_fold, 0, now, 0), 0).x == 0.0) {
     out_[0] = OLD(j, 0);
@@ -64,7 +65,7 @@ void main() {
 #endif
 #ifdef CANDIDATE
   vec4 z = vec4(0.0);
-  for (int k = 0; k < units; k++) {
+  for (int k = 0; k < n; k++) {
     vec4 v = texelFetch(g_, ivec3(k, i, 1), 0);
     z += mat4(W(4 * k, 2), W(4 * k + 1, 2), W(4 * k + 2, 2), W(4 * k + 3, 2)) * v;
   }
@@ -73,7 +74,7 @@ void main() {
 #else
   vec4 z[GATES];
   EACH_GATE(ZERO)
-  for (int k = 0; k < units; k++) {
+  for (int k = 0; k < n; k++) {
     vec4 v = OLD(k, 0);
     EACH_GATE(MULTIPLY)
   }

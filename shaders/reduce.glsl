@@ -19,7 +19,7 @@ layout(std140) uniform Params {
 #include "epilogue.glsl"
 
 #ifdef PIXELS
-#define EACH_SOURCE for (int ix = 0; ix < in_w; ix++)
+#define EACH_SOURCE for (int ix = 0; ix < w; ix++)
 #else
 #define EACH_SOURCE int ix = x;
 #endif
@@ -27,17 +27,19 @@ layout(std140) uniform Params {
 // The whole reduction for output pixel x and channels f4.
 vec4 reduced(int row, int x, int f4) {
   vec4 sum = vec4(START);
-  for (int r = 0; r < in_rows; r++) {
+  ivec3 tile = x_tile;
+  int rows = in_rows, w = in_w, c = in_c, texels = in_c4;
+  for (int r = row * rows; r < row * rows + rows; r++) {
     EACH_SOURCE {
 #ifdef CHANNELS
-      for (int c4 = 0; c4 < in_c4; c4++) {
-        vec4 v = PIXEL(x_, x_fold, x_tile, row * in_rows + r, ix, c4);
-        int left = in_c - 4 * c4;
+      for (int c4 = 0; c4 < texels; c4++) {
+        vec4 v = PIXEL(x_, x_fold, tile, r, ix, c4);
+        int left = c - 4 * c4;
         v = vec4(v.x, left > 1 ? v.y : START, left > 2 ? v.z : START, left > 3 ? v.w : START);
         sum = REDUCE(sum, v);
       }
 #else
-      sum = REDUCE(sum, PIXEL(x_, x_fold, x_tile, row * in_rows + r, ix, f4));
+      sum = REDUCE(sum, PIXEL(x_, x_fold, tile, r, ix, f4));
 #endif
     }
   }

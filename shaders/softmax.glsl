@@ -20,13 +20,17 @@ vec4 masked(vec4 v, int left, float other) {
   return vec4(v.x, left > 1 ? v.y : other, left > 2 ? v.z : other, left > 3 ? v.w : other);
 }
 
+#define TEXEL(i) texelFetch(x_, AT(x_fold, column + (i), row, layer), 0)
+
 vec4 softmax(int row, int x, int f4) {
+  ivec3 tile = x_tile;
+  int c4 = out_c4, left = in_c, column = (x >> tile.y) * tile.x, layer = x & tile.z;
   vec4 top = vec4(uintBitsToFloat(0xff800000u)), sum = vec4(0.0);
-  for (int i = 0; i < out_c4; i++) top = max(top, masked(PIXEL(x_, x_fold, x_tile, row, x, i), in_c - 4 * i, top.x));
+  for (int i = 0; i < c4; i++) top = max(top, masked(TEXEL(i), left - 4 * i, top.x));
   float most = max(max(top.x, top.y), max(top.z, top.w));
   vec4 v = vec4(0.0);
-  for (int i = 0; i < out_c4; i++) {
-    vec4 above = PIXEL(x_, x_fold, x_tile, row, x, i) - most, e = masked(exp(above), in_c - 4 * i, 0.0);
+  for (int i = 0; i < c4; i++) {
+    vec4 above = TEXEL(i) - most, e = masked(exp(above), left - 4 * i, 0.0);
     sum += e;
 #ifdef LOG
     v = i == f4 ? above : v;

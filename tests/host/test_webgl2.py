@@ -10,6 +10,7 @@ from webkeras.backends.webgl2 import glsl, selftest
 from webkeras.backends.webgl2.context import plan
 from webkeras.backends.webgl2.layout import Limits, Tile, rows, tile
 from webkeras.backends.webgl2.program import parts, program
+from webkeras.backends.webgl2.work import work
 from webkeras.graph import Graph, Literal, Value, run
 
 
@@ -113,3 +114,30 @@ def test_a_layer_in_a_loop_is_not_drawn_beside_one_that_reads_the_loop():
     graph = Graph({"x": x}, {"y": layer(ops.concat(y, y, y, y, axis=2))})
     steps = [s for s in plan(graph).steps if s.shader == "recurrent.glsl"]
     assert len(steps) == 3 * 2 + 2
+
+
+@pytest.mark.parametrize(
+    ("image", "as_it_lies"), [((1, 1, 1280), False), ((1, 3, 1000), False), ((7, 7, 64), True), ((12, 12, 6), False)]
+)
+def test_a_long_sum_is_cut_into_parts_and_its_image_is_copied_only_where_it_must(image, as_it_lies):
+    """An image of few pixels is one vector as it lies or is made one; of many, it is read as it is."""
+    k = int(np.prod(image))
+    x, w = Value((1, *image), name="x"), Value((k, 10), constant=Literal((k, 10), (0.5,) * (k * 10)))
+    steps = plan(Graph({"x": x}, {"y": ops.matmul(ops.reshape(ops.tanh(x), shape=(1, k)), w)})).steps
+    product = next(s for s in steps if s.shader == "matmul.glsl")
+    assert product.viewport[3] >= k // 4 // 64
+    assert product.params["down"] == (image[0] if as_it_lies else 1)
+    read = next(s for s in steps if product.inputs["x_"] in s.outs)
+    assert (read.shader == "map.glsl") == (as_it_lies or image[:2] == (1, 1))
+
+
+def test_little_to_do_takes_narrow_programs():
+    def lanes(size, **limits):
+        x, kernel = Value((1, size, size, 8), name="x"), (3, 3, 8, 8)
+        w = Value(kernel, constant=Literal(kernel, (0.5,) * 576))
+        y = ops.conv(x, w, strides=(1, 1), pads=((1, 1), (1, 1)))
+        planned = plan(Graph({"x": x}, {"y": y}), Limits(winograd=False, **limits), little=1 << 20)
+        return len(planned.steps[-1 if planned.steps[-1].shader == "conv.glsl" else -2].targets)
+
+    assert (lanes(16), lanes(64), lanes(16, lanes=4)) == (2, 8, 2)
+    assert work(lstm(8, 7)) == 7 * 8 * 32

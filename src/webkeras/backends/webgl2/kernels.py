@@ -180,7 +180,7 @@ def product(planner: Any, node: Node, w_rows: tuple[int, int]) -> None:
         pair = paired(planner, node.out, layout, k4)
         turns = unrolled(1) | pair if pair else unrolled(k4)
         return draw(planner, "matmul.glsl", node, layout, {**inputs, "x_": planner.get(x)}, params, turns)
-    if image := unflattened(planner, x, layout.rows):
+    if image := unflattened(planner, x, layout.rows, parts):
         lies = planner.tile(image)
         down = lies.rows // layout.rows
         part = -(-lies.w // max(1, parts // down))
@@ -202,12 +202,12 @@ def product(planner: Any, node: Node, w_rows: tuple[int, int]) -> None:
     draw(planner, "reduce.glsl", node, layout, {"x_": sums}, {**params, "out_c4": layout.c4}, defines)
 
 
-def unflattened(planner: Any, x: Value, rows: int) -> Value | None:
-    """The image that so many rows of a product are, under another shape; None where it has no whole texels."""
+def unflattened(planner: Any, x: Value, rows: int, parts: int) -> Value | None:
+    """The image that rows of a product are under another shape, unless its pixels are no whole texels, or too few."""
     image = planner.root(x)
-    if image.ndim < 3 or image.shape[-1] % 4 or planner.tile(image).rows % rows:
-        return None
-    return image if (id(image), planner.tile(image)) in planner.places else None
+    lies = planner.tile(image)
+    fits = image.ndim > 2 and lies.c % 4 == 0 and lies.rows % rows == 0 and lies.rows // rows * lies.w >= parts
+    return image if fits and (id(image), lies) in planner.places else None
 
 
 def unrolled(k4: int) -> dict[str, str | int]:
