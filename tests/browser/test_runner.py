@@ -136,6 +136,30 @@ def test_a_run_sets_no_state_that_is_set(page):
     assert error(np.array(found["y"]), run(graph, {"x": image})["y"].ravel()) < 1e-5
 
 
+def test_weights_of_sixteen_bits_go_up_exactly_in_rows_that_are_no_whole_texels(page):
+    bits = np.concatenate([np.arange(0x7C00, dtype="<u2"), np.arange(0x8000, 0xFC00, dtype="<u2")])  # the finite ones
+    shape = (bits.size // 31, 31)
+    w = Value(shape, constant=Tensor("", "w", shape, "float16", HostBuffer(b"???" + bits.tobytes()), 3))
+    x = Value((1, shape[0]), name="x")
+    text, (buffer,) = program(plan(Graph({"x": x}, {"y": ops.take(w, ops.reshape(x, shape=(shape[0],)), axis=0)})))
+    (upload,) = json.loads(text)["uploads"]
+    assert (upload["row"], upload["gap"]) == (31, 1)
+    found = page.js(
+        START
+        + """
+        const e = r.begin(JSON.parse(args[1]));
+        r.load(e, [Uint8Array.from(atob(args[2]), (c) => c.charCodeAt(0)).buffer]);
+        r.finish(e);
+        r.run(e, { x: Float32Array.from({ length: args[3] }, (_, i) => i) });
+        const { y } = floats(r.read(e));
+        r.free(e);
+        return y;
+        """,
+        RUNNER, text, base64.b64encode(buffer.data).decode(), shape[0],
+    )  # fmt: skip
+    np.testing.assert_array_equal(np.array(found, "float32"), bits.view("<f2").astype("float32"))
+
+
 def test_predictions_of_one_plan_do_not_mix(page):
     graph = affine(8, 0.5)
     found = page.js(

@@ -226,3 +226,16 @@ def test_bytes_of_a_file_reach_the_kernels_as_bytes(tmp_path):
     command = ["node", ROOT / "tests/host/wasm/node.mjs", tmp_path / "plan.json", tmp_path / "w.buf"]
     got = subprocess.run(command, input=feed.tobytes(), capture_output=True, check=True, timeout=60).stdout
     np.testing.assert_allclose(np.frombuffer(got, "<f4"), run(graph, {"x": feed})["y"][0], rtol=1e-5, atol=1e-6)
+
+
+def test_every_float_of_sixteen_bits_is_widened_exactly(tmp_path):
+    """In Node: the infinities and what is no number, too."""
+    every = np.arange(1 << 16, dtype="<u2")
+    stored = Tensor("", "w", every.shape, "float16", HostBuffer(b"?" + every.tobytes()), 1)
+    x, w = Value(every.shape, name="x"), Value(every.shape, constant=stored)
+    text, buffers = module.program(plan(Graph({"x": x}, {"y": ops.maximum(x, 0.0) + w})))
+    (tmp_path / "plan.json").write_text(text)
+    (tmp_path / "w.buf").write_bytes(buffers[0].data)
+    command = ["node", ROOT / "tests/host/wasm/node.mjs", tmp_path / "plan.json", tmp_path / "w.buf"]
+    got = subprocess.run(command, input=bytes(4 << 16), capture_output=True, check=True, timeout=60).stdout
+    np.testing.assert_array_equal(np.frombuffer(got, "<f4"), every.view("<f2").astype("float32"))

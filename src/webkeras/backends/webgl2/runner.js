@@ -3,7 +3,7 @@
 // A plan (plain data, made in Python by backends/webgl2):
 //   textures  [[width, height, layers (0: no array)], ...];  half: do they hold 16-bit floats?
 //   programs  [{source, samplers: [name, ...]}, ...]
-//   uploads   [{texture, parts, buffer, offset, length, type, min, scale} | {texture, parts, floats}, ...]; {row, gap}: so many zeros after each row
+//   uploads   [{texture, parts, buffer, offset, length, type, min, scale} | {texture, parts, floats}, ...], zeros in every row's {row, gap}
 //   targets   [[[texture, layer], ...], ...]            what a draw writes: a framebuffer each
 //   params    [{name: number or [numbers]}, ...]        a uniform block each, packed by the names the program reports
 //   prepare, steps   [[program, params, target, x, y, width, height, [input textures], times, apart], ...]
@@ -23,9 +23,8 @@ globalThis.webkerasRunner = (() => {
   class Runner extends EventTarget {
     constructor(canvas) {
       super();
-      const gl = (this.gl = canvas.getContext("webgl2", {
-        alpha: false, antialias: false, depth: false, stencil: false, powerPreference: "high-performance",
-      }));
+      const plain = { alpha: false, antialias: false, depth: false, stencil: false, powerPreference: "high-performance" };
+      const gl = (this.gl = canvas.getContext("webgl2", plain));
       if (!gl) throw new Error("this browser has no WebGL2");
       this.live = new Set(); // what `load` made and `free` did not
       this.open();
@@ -62,9 +61,7 @@ globalThis.webkerasRunner = (() => {
       return {
         max_size: Math.min(get("MAX_TEXTURE_SIZE"), get("MAX_VIEWPORT_DIMS")[0]),
         lanes: Math.min(8, get("MAX_DRAW_BUFFERS"), get("MAX_COLOR_ATTACHMENTS")) >= 8 ? 8 : 4,
-        samplers: get("MAX_TEXTURE_IMAGE_UNITS"),
-        half: !this.full,
-        pairs: this.pairs,
+        samplers: get("MAX_TEXTURE_IMAGE_UNITS"), half: !this.full, pairs: this.pairs,
       };
     }
 
@@ -97,11 +94,10 @@ globalThis.webkerasRunner = (() => {
 
     // Textures and weights go up. The buffers are kept, for a context may be lost.
     load(exe, buffers = exe.buffers) {
-      const { plan } = exe;
       Object.assign(exe, { buffers, framebuffers: [], reader: null, blocks: null });
-      exe.programs = plan.programs.map((p) => this.program(p.source));
-      exe.textures = plan.textures.map(([w, h, n]) => this.texture(w, h, n, plan.half));
-      for (const u of plan.uploads) this.upload(exe, u, buffers);
+      exe.programs = exe.plan.programs.map((p) => this.program(p.source));
+      exe.textures = exe.plan.textures.map(([w, h, n]) => this.texture(w, h, n, exe.plan.half));
+      for (const u of exe.plan.uploads) this.upload(exe, u, buffers);
       this.live.add(exe);
     }
 
@@ -176,12 +172,17 @@ globalThis.webkerasRunner = (() => {
     }
 
     // Elements into a texture, in order; where they do not fill it, zeros follow.
-    upload(exe, { texture, parts, buffer, offset, length, type = "float32", min, scale, floats, row = Infinity, gap = 0 }, buffers) {
+    upload(exe, { texture, parts, buffer, offset, length, type = "float32", min, scale, floats, row, gap }, buffers) {
       let data = floats ? Float32Array.from(floats) : this.view(buffers[buffer], offset, length, type);
-      if (type !== "float32" || gap) {
-        const raw = data, read = { float32: (v) => v, float16: half }[type] ?? ((q) => q * scale + min);
-        data = new Float32Array(gap ? (raw.length / row) * (row + gap) : raw.length); // a loop: `from` takes 40 times as long
-        for (let i = 0; i < raw.length; i++) data[i + gap * Math.floor(i / row)] = read(raw[i]);
+      if (type !== "float32") {
+        const raw = data, table = type === "float16" && halves(); // a loop, for `from` takes 40 times as long
+        data = new Float32Array(raw.length);
+        for (let i = 0; i < raw.length; i++) data[i] = table ? table[raw[i]] : raw[i] * scale + min;
+      }
+      if (gap) {
+        const tight = data, rows = tight.length / row;
+        data = new Float32Array(rows * (row + gap));
+        for (let r = 0; r < rows; r++) data.set(tight.subarray(r * row, (r + 1) * row), r * (row + gap));
       }
       this.fill(exe.textures[texture], parts, data);
     }
@@ -239,9 +240,8 @@ globalThis.webkerasRunner = (() => {
         }
         if (target !== framebuffer) this.framebuffer(exe, (framebuffer = target));
         for (let i = 0; i < times; i++) {
-          const area = `${x + i * apart} ${y} ${width} ${height}`;
-          if (area !== seen) gl.viewport(x + i * apart, y, width, height);
-          seen = area;
+          const before = seen;
+          if (before !== (seen = `${x + i * apart} ${y} ${width} ${height}`)) gl.viewport(x + i * apart, y, width, height);
           gl.drawArrays(gl.TRIANGLES, 0, 3);
         }
         if (drawn++ % FLUSH === 1) gl.flush();
@@ -333,7 +333,7 @@ globalThis.webkerasRunner = (() => {
     async passed(fence, expected) {
       const gl = this.gl, begin = performance.now();
       while (!this.lost && gl.clientWaitSync(fence, 0, 0) === gl.TIMEOUT_EXPIRED)
-        await (performance.now() - begin < expected ? sleep(1) : pause());
+        await (performance.now() - begin < expected ? new Promise((done) => setTimeout(done, 1)) : pause());
       gl.deleteSync(fence);
       this.alive();
     }
@@ -384,17 +384,17 @@ globalThis.webkerasRunner = (() => {
     }
   }
 
-  const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
   const pause = () => new Promise((done) => {
     const { port1, port2 } = new MessageChannel(); // a task at once, where timers would wait
     port1.onmessage = () => { port1.close(); done(); };
     port2.postMessage(0);
   });
 
-  const half = (h) => {
+  let table; // what every 16-bit float means, whose arithmetic takes a hundred times as long
+  const halves = () => (table ??= Float32Array.from({ length: 1 << 16 }, (_, h) => {
     const e = (h >> 10) & 31, f = h & 1023, sign = h >> 15 ? -1 : 1;
     return sign * (e === 31 ? (f ? NaN : Infinity) : e ? 2 ** (e - 15) * (1 + f / 1024) : 2 ** -14 * (f / 1024));
-  };
+  }));
 
   return { create: (canvas) => new Runner(canvas) };
 })();
