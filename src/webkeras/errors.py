@@ -14,8 +14,17 @@ A message is one sentence: who, what was found, what was expected, what to do.
 """
 
 
+MOST = 1500  # characters of a sentence
+
+
 class WebKerasError(Exception):
-    """Root of the tree; `except webkeras.WebKerasError` catches all of it."""
+    """Root of the tree; `except webkeras.WebKerasError` catches all of it.
+
+    A sentence quotes files, which may say anything at any length: of a longer one the middle is left out.
+    """
+
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(sentence if len(sentence) <= MOST else f"{sentence[: MOST - 300]} ... {sentence[-200:]}")
 
 
 class ConfigError(WebKerasError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webkeras.errors import ConfigError
+from webkeras.text import short
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Ref:
 
     def __post_init__(self) -> None:
         if not isinstance(self.layer, str) or type(self.call) is not int or type(self.tensor) is not int:
-            raise ConfigError(f"[{self.layer!r}, {self.call!r}, {self.tensor!r}]; expected [layer, call, tensor]")
+            parts = ", ".join(map(short, (self.layer, self.call, self.tensor)))
+            raise ConfigError(f"[{parts}]; expected [layer, call, tensor]")
 
 
 @dataclass

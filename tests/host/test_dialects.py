@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import webkeras
@@ -244,6 +244,9 @@ def shape(s: Any) -> tuple[int, ...]:
 @pytest.mark.parametrize("text", range(len(TEXTS)))
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32))
+@example(seed=999102101)  # a whole model where an activation's name is expected
+@example(seed=1289754043)  # a list where a layer's config is
+@example(seed=2800988687)  # a layer that reads one which was taken away
 def test_changed_json_is_read_or_refused(text: int, seed: int) -> None:
     rng, model = random.Random(seed), json.loads(TEXTS[text])
     for _ in range(rng.randint(1, 3)):
@@ -292,3 +295,12 @@ def test_a_keras_file_with_damaged_members(version: str, seed: int) -> None:
 def test_specs_print_themselves() -> None:
     spec: Spec = opened(graph(2)).spec
     assert str(spec).splitlines()[0] == "Model 'm', Keras 2.15.0"
+
+
+def test_a_sentence_stays_short_whatever_a_file_says() -> None:
+    words = " ".join(str(i) for i in range(10_000))
+    said = str(webkeras.ConfigError(f"dense: {words}; expected a number"))
+    assert said.startswith("dense: 0 1 2")
+    assert said.endswith("9999; expected a number")
+    assert len(said) <= 1500
+    assert str(webkeras.ConfigError("dense: no")) == "dense: no"

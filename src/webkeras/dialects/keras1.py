@@ -58,6 +58,8 @@ class Keras1(Reader):
                 if layers[r.layer].class_name == "InputLayer" or len(before) != 1:
                     break
                 r = before[0]
+            if r.layer not in layers:
+                raise ConfigError(f"model {found.name!r} reads {r.layer!r}, which is none of its layers")
             return r
 
         found.takes = replace(found.takes, entrance)

@@ -15,6 +15,7 @@ from webkeras.layers.base import LAYERS, Layer, custom, key, layer, to_give
 from webkeras.layers.read import anything, number, optional
 from webkeras.shapes import Shape
 from webkeras.shapes import axes as positive
+from webkeras.text import short
 
 Activation = Callable[[Any], Any]
 
@@ -214,7 +215,7 @@ def read(v: Any, dialect: int) -> Activation:
     if function is None and issubclass(LAYERS.get(name, Layer), ActivationLayer):
         return Bare(LAYERS[name]({}, dialect))
     if function is None:
-        raise ConfigError(f"unknown activation {name!r}; give its meaning in {to_give(name)}")
+        raise ConfigError(f"unknown activation {short(name)}; give its meaning in {to_give(name)}")
     return function
 
 

@@ -11,6 +11,7 @@ from webkeras import ops
 from webkeras.errors import ConfigError, ShapeError, WeightsError
 from webkeras.graph import Value, recording
 from webkeras.shapes import Shape
+from webkeras.text import short
 
 LAYERS: dict[str, type[Layer]] = {}
 
@@ -110,7 +111,8 @@ def custom(name: str) -> Any:
 
 
 def to_give(name: str, python: str = "function") -> str:
-    """How a user gives the meaning of a name."""
+    """How a user gives the meaning of a name, which may be anything that stands in a file."""
+    name = name if len(name) <= 100 else f"{name[:100]}..."
     page = f'new WebKeras.Model({{ ..., customObjects: {{ "{name}": function }} }})'
     return f'custom_objects={{"{name}": {python}}}, in a page {page}'
 
@@ -147,6 +149,8 @@ class Layer:
     leading: ClassVar[tuple[str, ...]] = ("batch",)  # what stands before the spatial axes
 
     def __init__(self, config: Mapping[str, Any], dialect: int = 3, arrays: Sequence[Any] = ()) -> None:
+        if not isinstance(config, Mapping):
+            raise ConfigError(f"{type(self).__name__}: config {short(config)}; expected its keys by name")
         self.name, self.dialect, self.arrays = str(config.get("name", "")), dialect, list(arrays)
         known: set[str] = {*IGNORED, *self.training}
         for k in self.keys():

@@ -13,6 +13,7 @@ from typing import Any
 from webkeras import ops
 from webkeras.errors import ConfigError, ShapeError
 from webkeras.shapes import axes, axis, broadcast, resolve, size
+from webkeras.text import short
 
 Function = Callable[..., Any]
 
@@ -185,7 +186,7 @@ def broadcast_to(x: Any, shape: Any) -> Any:
 
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
     if mode.lower() != "constant":
-        raise ConfigError(f"pad mode {mode!r}; expected 'constant'")
+        raise ConfigError(f"pad mode {short(mode)}; expected 'constant'")
     rows = pad_width if isinstance(pad_width, list | tuple) else [pad_width]
     pairs = [[r, r] if isinstance(r, int) else list(r) for r in rows]
     pairs = pairs * rank(x) if len(pairs) == 1 else pairs

@@ -11,6 +11,7 @@ from webkeras.layers.base import Layer, key, layer, make
 from webkeras.layers.read import anything, boolean, one_of, whole
 from webkeras.shapes import Shape
 from webkeras.shapes import axes as positive
+from webkeras.text import short
 from webkeras.version import Version
 
 
@@ -184,7 +185,7 @@ class UnitNormalization(Layer):
 def wrapped(v: Any, dialect: int) -> Layer:
     """The layer inside a wrapper's config."""
     if not isinstance(v, Mapping) or "class_name" not in v:
-        raise ConfigError(f"{v!r}; expected a layer's class_name and config")
+        raise ConfigError(f"{short(v)}; expected a layer's class_name and config")
     return make(v["class_name"], v["config"], dialect)
 
 

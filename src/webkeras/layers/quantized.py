@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, cast
 from webkeras import ops
 from webkeras.layers.base import Layer, key
 from webkeras.shapes import Shape
+from webkeras.text import short
 
 
 class Policy(NamedTuple):
@@ -41,7 +42,7 @@ def policy(v: Any) -> Policy | None:
     """A dtype as files have it: None where it means plain floats."""
     config = v.get("config") or {} if isinstance(v, Mapping) else {"name": v}
     if not isinstance(config, Mapping):
-        raise ValueError(f"{v!r}; expected a dtype's name or policy")
+        raise ValueError(f"{short(v)}; expected a dtype's name or policy")
     if isinstance(config.get("policy_map"), Mapping) and any(map(policy, config["policy_map"].values())):
         raise ValueError("DTypePolicyMap with quantised layers; expected a policy for each layer")
     mode = str(config.get("mode") or config.get("name") or "").partition("_from_")[0]
@@ -50,7 +51,7 @@ def policy(v: Any) -> Policy | None:
     if found := re.fullmatch(r"int4/(-1|\d+)", mode):
         return Policy(4, max(0, int(found[1])))
     if mode.startswith(("int4", "float8", "gptq", "awq")):
-        raise ValueError(f"weights quantised as {mode!r}; expected int8, or int4 with its block size (int4/128)")
+        raise ValueError(f"weights quantised as {short(mode)}; expected int8, or int4 with its block size (int4/128)")
     return None
 
 
@@ -59,14 +60,14 @@ def rounding(v: Any) -> Any:
     if v is None:
         return "default"
     if not isinstance(v, Mapping) or not isinstance(v.get("config", {}), Mapping):
-        raise ValueError(f"{v!r}; expected the class_name and config of Keras")
+        raise ValueError(f"{short(v)}; expected the class_name and config of Keras")
     if v.get("class_name") not in ("Int8QuantizationConfig", "Int4QuantizationConfig"):
-        raise ValueError(f"{v.get('class_name')!r}; expected Int8QuantizationConfig or Int4QuantizationConfig")
+        raise ValueError(f"{short(v.get('class_name'))}; expected Int8QuantizationConfig or Int4QuantizationConfig")
     inputs = v.get("config", {}).get("activation_quantizer")
     if inputs is None:
         return None
     if not isinstance(inputs, Mapping) or inputs.get("class_name") != "AbsMaxQuantizer":
-        raise ValueError(f"inputs quantised by {inputs!r}; expected AbsMaxQuantizer")
+        raise ValueError(f"inputs quantised by {short(inputs)}; expected AbsMaxQuantizer")
     found = {"value_range": (-127, 127), "epsilon": 1e-7, **inputs.get("config", {})}
     low, high = found["value_range"]
     return AbsMax(float(low), float(high), float(found["epsilon"]))
