@@ -3,7 +3,7 @@
 // A plan (plain data, made in Python by backends/webgl2):
 //   textures  [[width, height, layers (0: no array)], ...];  half: do they hold 16-bit floats?
 //   programs  [{source, samplers: [name, ...]}, ...]
-//   uploads   [{texture, parts, buffer, offset, length, type, min, scale} | {texture, parts, floats}, ...], zeros in every row's {row, gap}
+//   uploads   [{texture, parts, buffer, offset, length, type, min, scale} | {texture, parts, floats}, ...]; {row, gap}: after row elements gap zeros
 //   targets   [[[texture, layer], ...], ...]            what a draw writes: a framebuffer each
 //   params    [{name: number or [numbers]}, ...]        a uniform block each, packed by the names the program reports
 //   prepare, steps   [[program, params, target, x, y, width, height, [input textures], times, apart], ...]
