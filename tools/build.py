@@ -10,7 +10,7 @@ from tools.common import DIST, PYODIDE, ROOT, WEB, copy_if_changed, files_under,
 VERSION = re.findall(r'^__version__ = "(.+)"', (ROOT / "src/webkeras/__init__.py").read_text(), re.M)[0]
 WHEEL = DIST / f"webkeras-{VERSION}-py3-none-any.whl"
 # What the page loads as scripts, for a strict CSP.
-COMPANIONS = [ROOT / "src/webkeras/backends" / name for name in ("webgl2/runner.js", "wasm/machine.js")]
+COMPANIONS = [ROOT / "src/webkeras/backends" / name for name in ("common.js", "webgl2/runner.js", "wasm/machine.js")]
 SNAPSHOT = PYODIDE / "snapshot.bin"
 
 

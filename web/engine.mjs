@@ -19,6 +19,7 @@ export class Engine {
     const [{ loadPyodide }, snapshot] = await Promise.all([
       import(new URL("pyodide.mjs", indexURL)),
       fetch(new URL("snapshot.bin", indexURL)).then(unpacked).catch(() => null),
+      import(new URL("common.js", this.base)),
       import(new URL("runner.js", this.base)),
       import(new URL("machine.js", this.base)),
     ]);

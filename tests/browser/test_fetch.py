@@ -51,7 +51,7 @@ y = await model.predict_async(numpy.array([[1.0, 2.0]]))
 json.dumps([y.ravel().tolist(), model.backend.name, webkeras.backends()])
 `).then(JSON.parse);
 const without = await ask();
-await import("/machine.js");
+for (const script of ["common", "machine"]) await import(`/${script}.js`);
 return [without, await ask()];
 """
 
@@ -64,5 +64,5 @@ def test_a_strict_policy_costs_speed_until_the_page_loads_the_scripts(site):
     assert near(again, answer([1, 2]))
     assert (backend, loaded) == ("reference", "wasm")
     for name, script in (("webgl2", "runner.js"), ("wasm", "machine.js")):
-        told = f"the page's Content-Security-Policy forbids it; load {script} by a script tag before"
+        told = f"the page's Content-Security-Policy forbids it; load common.js and {script} by script tags before"
         assert told in why[name]

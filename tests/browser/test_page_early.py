@@ -25,16 +25,22 @@ def softplus(x):
     return [math.log1p(math.exp(v)) for v in (a + c, b + c)]
 
 
-def test_programs_compile_before_the_weights_are_here(held):
-    """The server sends them only when a shader of the model's own has been handed to the driver: else it fails."""
+def test_programs_compile_and_draw_before_the_weights_are_here(held):
+    """The server sends them only when a shader of the model's own has drawn: else it fails."""
     held.files["/odd.json"] = model_json(layers=LAYERS)
     seen, found = held.js(
         f"""
-        const {{ prototype }} = WebGL2RenderingContext, hand = prototype.shaderSource, seen = [];
-        prototype.shaderSource = function (shader, source) {{
-          if (/EPILOGUE.*log/.test(source) && !seen.includes("compiles")) (seen.push("compiles"), fetch("/now"));
-          return hand.call(this, shader, source);
+        const {{ prototype }} = WebGL2RenderingContext, seen = [], own = new Set();
+        const before = (name, look) => {{
+          const method = prototype[name];
+          prototype[name] = function (...args) {{ return look(this, ...args), method.apply(this, args); }};
         }};
+        before("shaderSource", (gl, shader, source) => /EPILOGUE.*log/.test(source) && own.add(shader));
+        before("attachShader", (gl, program, shader) => own.has(shader) && own.add(program));
+        before("drawArrays", (gl) => {{
+          if (!own.has(gl.getParameter(gl.CURRENT_PROGRAM)) || seen.includes("draws")) return;
+          seen.push("draws"), fetch("/now");
+        }});
         const filepaths = {FILES.replace("m.json", "odd.json")};
         const model = new WebKeras.Model({{ filepaths, backend: "webgl2", worker: false }});
         for (const type of ["loadingprogress", "initprogress"])
@@ -44,8 +50,8 @@ def test_programs_compile_before_the_weights_are_here(held):
         """
     )
     assert near(found, softplus([1, 2]))
-    assert seen.index("compiles") < seen.index(["initprogress", 0])
-    events = [e for e in seen if e not in ("compiles", ["loadingprogress", 100])]  # the last one says that all is done
+    assert seen.index("draws") < seen.index(["initprogress", 0])
+    events = [e for e in seen if e not in ("draws", ["loadingprogress", 100])]  # the last one says that all is done
     assert events == sorted(events, key=lambda e: (e[0] != "loadingprogress", e[1]))
 
 

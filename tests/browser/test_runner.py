@@ -20,7 +20,7 @@ from webkeras.errors import BackendError
 from webkeras.graph import Graph, Literal, Value, run
 from webkeras.weights import Tensor
 
-RUNNER = (ROOT / "src/webkeras/backends/webgl2/runner.js").read_text()
+RUNNER = "".join((ROOT / "src/webkeras/backends" / name).read_text() for name in ("common.js", "webgl2/runner.js"))
 START = """
 globalThis.webkerasRunner ?? (0, eval)(args[0]);
 const r = webkerasRunner.create(new OffscreenCanvas(1, 1));
@@ -136,10 +136,19 @@ def test_a_run_sets_no_state_that_is_set(page):
     assert error(np.array(found["y"]), run(graph, {"x": image})["y"].ravel()) < 1e-5
 
 
-def test_weights_of_sixteen_bits_go_up_exactly_in_rows_that_are_no_whole_texels(page):
-    bits = np.concatenate([np.arange(0x7C00, dtype="<u2"), np.arange(0x8000, 0xFC00, dtype="<u2")])  # the finite ones
+# All finite 16-bit floats; bytes with a scale and a least value that 32 bits hold roughly.
+STORED = {
+    "float16": np.concatenate([np.arange(0x7C00, dtype="<u2"), np.arange(0x8000, 0xFC00, dtype="<u2")]),
+    "uint8": np.random.default_rng(1).integers(0, 256, 31 * 400).astype("u1"),
+}
+
+
+@pytest.mark.parametrize("kind", STORED)
+def test_stored_weights_go_up_exactly_in_rows_that_are_no_whole_texels(page, kind):
+    bits = STORED[kind]
     shape = (bits.size // 31, 31)
-    w = Value(shape, constant=Tensor("", "w", shape, "float16", HostBuffer(b"???" + bits.tobytes()), 3))
+    tensor = Tensor("", "w", shape, kind, HostBuffer(b"???" + bits.tobytes()), 3, -0.7, 0.0051)
+    w = Value(shape, constant=tensor)
     x = Value((1, shape[0]), name="x")
     text, (buffer,) = program(plan(Graph({"x": x}, {"y": ops.take(w, ops.reshape(x, shape=(shape[0],)), axis=0)})))
     (upload,) = json.loads(text)["uploads"]
@@ -157,7 +166,53 @@ def test_weights_of_sixteen_bits_go_up_exactly_in_rows_that_are_no_whole_texels(
         """,
         RUNNER, text, base64.b64encode(buffer.data).decode(), shape[0],
     )  # fmt: skip
-    np.testing.assert_array_equal(np.array(found, "float32"), bits.view("<f2").astype("float32"))
+    wanted = bits.view("<f2") if kind == "float16" else bits * np.float32(0.0051) + np.float32(-0.7)
+    np.testing.assert_array_equal(np.array(found, "float32"), wanted.astype("float32"))
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["", "the context is lost between"])
+def test_a_pixel_drawn_with_every_program_needs_no_weights_and_leaves_nothing(page, lost):
+    """Also with programs that read plain weights, write several layers, or draw before the first run only."""
+    x, draw = Value((2, 2, 99, 8), name="x"), np.random.default_rng(3).normal
+    c = joined(x).shape[-1]
+    shapes = (c, 8), (8,)
+    kernel, scale = (Value(n, constant=Literal(n, tuple(draw(size=n).ravel().tolist()))) for n in shapes)
+    graph = Graph({"x": x}, {"y": ops.matmul(joined(x), kernel * scale)})
+    assert plan(graph).prepare
+    text, buffers = program(plan(graph))
+    assert not buffers
+    x = np.random.default_rng(2).normal(size=graph.inputs["x"].shape).astype("float32")
+    found = page.js(
+        START
+        + """
+        const e = r.begin(JSON.parse(args[1])), used = new Set(), use = r.gl.useProgram.bind(r.gl);
+        r.gl.useProgram = (handle) => { used.add(handle); use(handle); };
+        const drawn = [], draw = r.gl.drawArrays.bind(r.gl);
+        r.gl.drawArrays = (...rest) => { drawn.push([...r.gl.getParameter(r.gl.VIEWPORT)]); draw(...rest); };
+        const before = r.textures;
+        r.warm(e);
+        const told = { programs: e.programs.length, used: used.size, drawn: drawn.length, left: r.textures - before };
+        Object.assign(told, { pixels: drawn.every((v) => `${v}` === "0,0,1,1"), failed: r.gl.getError() });
+        if (args[3]) {
+          const loss = r.gl.getExtension("WEBGL_lose_context");
+          const back = new Promise((yes) => r.addEventListener("contextrestored", yes));
+          loss.loseContext();
+          await new Promise((done) => setTimeout(done, 50));
+          loss.restoreContext();
+          await back;
+        }
+        r.load(e, []);
+        r.finish(e);
+        r.run(e, feed({ x: args[2] }));
+        Object.assign(told, floats(r.read(e)));
+        r.free(e);
+        return told;
+        """,
+        RUNNER, text, x.ravel().tolist(), lost,
+    )  # fmt: skip
+    assert found["programs"] == found["used"] == found["drawn"] >= 4
+    assert (found["pixels"], found["left"], found["failed"]) == (True, 0, 0)
+    assert error(found["y"], run(graph, {"x": x})["y"]) < 1e-5
 
 
 def test_predictions_of_one_plan_do_not_mix(page):

@@ -60,7 +60,7 @@ def mnist():
 
 
 RUN = """
-await import("/machine.js");
+for (const script of ["common", "machine"]) await import(`/${script}.js`);
 const at = "/test-models/mnist_cnn/", [relaxed, threads, runs] = args;
 const bytes = async (f) => new Uint8Array(await (await fetch(at + f)).arrayBuffer());
 const modules = [relaxed ? "kernels_relaxed.wasm" : "kernels.wasm", "kernels.wasm"];
@@ -123,7 +123,7 @@ def every():
 
 
 LOADED = """
-await import("/machine.js");
+for (const script of ["common", "machine"]) await import(`/${script}.js`);
 const at = "/test-models/mnist_cnn/", bytes = async (f) => new Uint8Array(await (await fetch(f)).arrayBuffer());
 const modules = [await bytes(at + "kernels_relaxed.wasm"), await bytes(at + "kernels.wasm")];
 const plan = await (await fetch("/test-models/every_kernel/plan.json")).json();
@@ -161,7 +161,7 @@ def test_a_short_plan_is_run_by_as_many_threads_as_are_quicker(machine_page, mni
     page, isolated = machine_page
     page.open("pyodide/pyodide-lock.json")
     best = page.js("""
-        await import("/machine.js");
+        for (const script of ["common", "machine"]) await import(`/${script}.js`);
         const at = "/test-models/mnist_cnn/", bytes = async (f) => new Uint8Array(await (await fetch(f)).arrayBuffer());
         const opened = webkerasWasm.open(await bytes(at + "kernels_relaxed.wasm"), await bytes(at + "kernels.wasm"), 2);
         const stored = await (await fetch("/test-models/every_kernel/plan.json")).json();
@@ -200,7 +200,7 @@ def test_a_model_too_large_is_refused(machine_page):
     page, _ = machine_page
     page.open("pyodide/pyodide-lock.json")
     sentence = page.js("""
-        await import("/machine.js");
+        for (const script of ["common", "machine"]) await import(`/${script}.js`);
         const plan = { floats: 2 ** 30, scratch: 0, instructions: 0, threads: 1, once: [],
           program: [0, 2], inputs: {}, outputs: {} };
         const bytes = async (f) => new Uint8Array(await (await fetch("/test-models/mnist_cnn/" + f)).arrayBuffer());

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from importlib import resources
 from typing import Any
 
 from webkeras.errors import NoBackend
@@ -39,13 +40,20 @@ def outputs(given: Any) -> dict[str, Any]:
 
 
 def script(name: str, text: str) -> None:
-    """Run one of the wheel's own scripts, which the page has not. Raises NoBackend where its policy forbids it."""
+    """Run one of the wheel's own scripts, which the page has not, after common.js.
+
+    Raises NoBackend where the page's policy forbids it.
+    """
+    import js
     from pyodide.code import run_js
 
     try:
+        if not hasattr(js, "webkerasCommon"):
+            run_js((resources.files(__package__) / "common.js").read_text())
         run_js(text)
     except Exception:  # a JsException of EvalError's
-        raise NoBackend(f"the page's Content-Security-Policy forbids it; load {name} by a script tag before") from None
+        why = f"the page's Content-Security-Policy forbids it; load common.js and {name} by script tags before"
+        raise NoBackend(why) from None
 
 
 def words(e: Exception) -> str:

@@ -83,7 +83,8 @@ def main() -> None:
     lay_out(models)
     LADDER.mkdir(exist_ok=True)
     copy_if_changed(HERE / "ladder.html", LADDER / "ladder.html")
-    copy_if_changed(ROOT / "src/webkeras/backends/webgl2/runner.js", LADDER / "runner.js")
+    for script in ("common.js", "webgl2/runner.js"):
+        copy_if_changed(ROOT / "src/webkeras/backends" / script, LADDER / Path(script).name)
     for model in models:
         for rung in rungs:
             write(model, rung)

@@ -43,7 +43,7 @@ export function names(header) {
 if (globalThis.process?.versions?.node) {
   const { readFileSync } = await import("node:fs");
   const folder = new URL("../../../src/webkeras/backends/wasm/", import.meta.url), read = (f) => readFileSync(new URL(f, folder));
-  (0, eval)(read("machine.js").toString());
+  for (const script of ["../common.js", "machine.js"]) (0, eval)(read(script).toString());
   const [plan, buffer, rounds = 30] = process.argv.slice(2);
   const opened = webkerasWasm.open(new Uint8Array(read("kernels_relaxed.wasm")), new Uint8Array(read("kernels.wasm")), 1);
   const machine = webkerasWasm.create(opened, JSON.parse(readFileSync(plan)), [readFileSync(buffer)], null);

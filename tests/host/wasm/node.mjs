@@ -6,6 +6,7 @@ import { readFileSync, writeSync } from "node:fs";
 import { Worker as Thread } from "node:worker_threads";
 
 const folder = new URL("../../../src/webkeras/backends/wasm/", import.meta.url);
+(0, eval)(readFileSync(new URL("../common.js", folder), "utf8"));
 const script = readFileSync(new URL("machine.js", folder), "utf8"), threads = Number(process.env.THREADS ?? 1);
 (0, eval)(script);
 globalThis.crossOriginIsolated = threads > 1;

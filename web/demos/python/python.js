@@ -1,6 +1,7 @@
 // python.js - a cell of Python, and what it prints. Plain Pyodide, and the package.
 import { loadPyodide } from "../../pyodide/pyodide.mjs";
-import "../../machine.js"; // these two for pages with a strict Content-Security-Policy; elsewhere the package has its own
+import "../../common.js"; // these three for pages with a strict Content-Security-Policy; elsewhere the package has its own
+import "../../machine.js";
 import "../../runner.js";
 import { kept } from "../visited.js";
 

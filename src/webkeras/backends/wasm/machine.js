@@ -5,13 +5,12 @@
 //   once       [["load", address, buffer, offset, count, type, min, scale] | ["words", address, [..]] | ["run", [words]], ...]
 //   program    [words]
 //   inputs, outputs   {name: [address, size]}      addresses and sizes in floats
-// The same file is the workers' script.
+// The same file is the workers' script; elsewhere common.js comes before it.
 globalThis.webkerasWasm = (() => {
   const PAGE = 65536, STACK = 65536, LINE = 64, WORKER = "webkeras-wasm";
   const EVERY = 64, TRIALS = 6; // of so many predictions of a short plan the first are timed, by turns alone and together
   // Milliseconds of work, after which the page has its turn; in a worker only messages wait.
   const SLICE = globalThis.document ? 8 : Infinity;
-  const ARRAYS = { float32: Float32Array, float16: Uint16Array, uint16: Uint16Array, uint8: Uint8Array, bytes: Uint8Array };
   const up = (n, to) => Math.ceil(n / to) * to;
 
   // The memory's import says "shared" in one byte; without isolation there is no shared memory, and the byte changes.
@@ -35,24 +34,12 @@ globalThis.webkerasWasm = (() => {
     throw new Error("this browser has no WebAssembly with SIMD");
   }
 
-  let table; // what every 16-bit float means, whose arithmetic takes a hundred times as long
-  const halves = () => (table ??= Float32Array.from({ length: 1 << 16 }, (_, h) => {
-    const e = (h >> 10) & 31, m = h & 1023, sign = h & 0x8000 ? -1 : 1;
-    return sign * (e === 31 ? (m ? NaN : Infinity) : e ? 2 ** (e - 15) * (1 + m / 1024) : (m / 1024) * 2 ** -14);
-  }));
-
   // The instructions of a program, each as a program of its own.
   function apart(program) {
     const parts = [];
     for (let at = 0; program[at]; at += program[at + 1]) parts.push([...program.slice(at, at + program[at + 1]), 0]);
     return parts;
   }
-
-  const pause = () => new Promise((done) => {
-    const { port1, port2 } = new MessageChannel(); // a task at once, where timers would wait
-    port1.onmessage = () => { port1.close(); done(); };
-    port2.postMessage(0);
-  });
 
   class Machine {
     constructor({ module, shared, threads }, plan, buffers, worker) {
@@ -87,15 +74,9 @@ globalThis.webkerasWasm = (() => {
       } else if (kind === "words") {
         this.words.set(rest[0], this.base / 4 + a);
       } else {
-        const [buffer, offset, count, type, min, scale] = rest, Array = ARRAYS[type], at = this.base / 4 + a;
-        let source = buffers[buffer], begin = offset;
-        if (ArrayBuffer.isView(source)) [source, begin] = [source.buffer, offset + source.byteOffset];
-        if (begin % Array.BYTES_PER_ELEMENT) [source, begin] = [source.slice(begin, begin + count * Array.BYTES_PER_ELEMENT), 0];
-        const values = new Array(source, begin, count);
-        if (type === "bytes") new Uint8Array(this.memory.buffer).set(values, 4 * at); // as they are
-        else if (type === "float32") this.floats.set(values, at);
-        else if (type === "float16") for (let i = 0, t = halves(); i < count; i++) this.floats[at + i] = t[values[i]];
-        else for (let i = 0; i < count; i++) this.floats[at + i] = Math.fround(Math.fround(values[i] * scale) + min);
+        const [buffer, ...where] = rest, values = webkerasCommon.stored(buffers[buffer], ...where), at = this.base / 4 + a;
+        if (values instanceof Float32Array) this.floats.set(values, at);
+        else new Uint8Array(this.memory.buffer).set(values, 4 * at); // bytes stay as they are
       }
     }
 
@@ -198,7 +179,7 @@ globalThis.webkerasWasm = (() => {
         }
         this.work(parts[at++], 1);
         if (this.left() && performance.now() - began < SLICE) continue;
-        do await pause(); while (this.live() && !this.left());
+        do await webkerasCommon.pause(); while (this.live() && !this.left());
         began = performance.now();
       }
       return this.read();

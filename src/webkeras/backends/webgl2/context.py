@@ -137,12 +137,18 @@ class WebGL2Executable:
         self._guard(lambda: self.runner.finish(self.exe))
 
     async def finish_async(self) -> None:
-        """The same, waiting for the weights and looking every few milliseconds whether the programs are there."""
+        """The same, waiting for weights and programs alike, the page going on meanwhile."""
+        await asyncio.gather(self._arrived(), self._compiled())
+        self._guard(lambda: self.runner.finish(self.exe))
+
+    async def _arrived(self) -> None:
         await crossing.arrived(self.buffers)
         self._load()
+
+    async def _compiled(self) -> None:
         while not self.runner.ready(self.exe):
             await asyncio.sleep(0.002)
-        self._guard(lambda: self.runner.finish(self.exe))
+        self._guard(lambda: self.runner.warm(self.exe))
 
     def _load(self) -> None:
         self._guard(lambda: self.runner.load(self.exe, crossing.buffers(self.buffers)))

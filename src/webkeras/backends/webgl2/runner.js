@@ -11,7 +11,6 @@
 // Parts are rectangles of a texture's first layer with elements in order: [x, y, w, h, first texel, texels a row].
 globalThis.webkerasRunner = (() => {
   const VERTEX = `#version 300 es\nvoid main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, float(gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0); }`;
-  const ARRAYS = { float32: Float32Array, float16: Uint16Array, uint16: Uint16Array, uint8: Uint8Array };
 
   // Milliseconds of drawing, after which the page has its turn. A worker, where only messages wait, reads directly.
   const SLICE = globalThis.document ? 8 : Infinity;
@@ -87,15 +86,20 @@ globalThis.webkerasRunner = (() => {
       const exe = { plan, turn: 0, queue: Promise.resolve(), chunk: 16, took: SLICE < Infinity ? Infinity : 0 };
       exe.predict = (feeds) => this.predict(exe, feeds); // as machine.js has it
       exe.live = () => this.live.has(exe) && !this.lost;
-      for (const p of plan.programs) this.program(p.source);
+      this.compiling(exe);
       this.gl.flush();
       return exe;
     }
 
+    compiling(exe) {
+      const programs = exe.plan.programs.map((p) => this.program(p.source));
+      Object.assign(exe, { programs, context: this.programs, framebuffers: [], reader: null, blocks: null });
+    }
+
     // Textures and weights go up. The buffers are kept, for a context may be lost.
     load(exe, buffers = exe.buffers) {
-      Object.assign(exe, { buffers, framebuffers: [], reader: null, blocks: null });
-      exe.programs = exe.plan.programs.map((p) => this.program(p.source));
+      if (exe.context !== this.programs) this.compiling(exe); // it was lost
+      exe.buffers = buffers;
       exe.textures = exe.plan.textures.map(([w, h, n]) => this.texture(w, h, n, exe.plan.half));
       for (const u of exe.plan.uploads) this.upload(exe, u, buffers);
       this.live.add(exe);
@@ -107,12 +111,31 @@ globalThis.webkerasRunner = (() => {
       return this.lost || !query || exe.programs.every((p) => p.ready || gl.getProgramParameter(p.handle, query));
     }
 
-    // What waits for the programs: their errors, uniform blocks, and the draws that make constants.
-    finish(exe) {
+    // What waits for the programs: their errors, and uniform blocks.
+    linked(exe) {
       this.alive();
+      exe.programs.forEach((p, i) => p.ready || this.link(p, exe.plan.programs[i]));
+      exe.blocks ?? this.pack(exe);
+    }
+
+    // Every program draws a pixel of nothing into nothing: what drivers put off until a first draw needs no weights.
+    warm(exe) {
+      this.linked(exe);
+      const { plan, programs, blocks } = exe, all = [...plan.prepare, ...plan.steps];
+      const firsts = programs.map((_, i) => all.find((s) => s[0] === i));
+      const targets = firsts.map((s) => plan.targets[s[2]].map((_, i) => [2, i]));
+      const textures = [0, 8, 8].map((layers) => this.texture(1, 1, layers, plan.half));
+      const dry = { plan: { targets }, programs, blocks, textures, framebuffers: [] };
+      const draws = firsts.map(({ 0: p, 7: read, offset }, i) =>
+        Object.assign([p, 0, i, 0, 0, 1, 1, read.map((t) => Number(plan.textures[t][2] > 0))], { offset }));
+      this.draw(dry, draws);
+      textures.forEach((_, i) => this.drop(dry, i));
+    }
+
+    // The draws that make constants.
+    finish(exe) {
+      this.linked(exe);
       const { plan } = exe, keep = new Set(plan.constants);
-      exe.programs.forEach((p, i) => p.ready || this.link(p, plan.programs[i]));
-      this.pack(exe);
       this.draw(exe, plan.prepare);
       exe.textures.forEach((_, i) => keep.has(i) || this.drop(exe, i));
     }
@@ -172,25 +195,14 @@ globalThis.webkerasRunner = (() => {
     }
 
     // Elements into a texture, in order; where they do not fill it, zeros follow.
-    upload(exe, { texture, parts, buffer, offset, length, type = "float32", min, scale, floats, row, gap }, buffers) {
-      let data = floats ? Float32Array.from(floats) : this.view(buffers[buffer], offset, length, type);
-      if (type !== "float32") {
-        const raw = data, table = type === "float16" && halves(); // a loop, for `from` takes 40 times as long
-        data = new Float32Array(raw.length);
-        for (let i = 0; i < raw.length; i++) data[i] = table ? table[raw[i]] : raw[i] * scale + min;
-      }
+    upload(exe, { texture, parts, buffer, offset, length, type, min, scale, floats, row, gap }, buffers) {
+      let data = floats ? Float32Array.from(floats) : webkerasCommon.stored(buffers[buffer], offset, length, type, min, scale);
       if (gap) {
         const tight = data, rows = tight.length / row;
         data = new Float32Array(rows * (row + gap));
         for (let r = 0; r < rows; r++) data.set(tight.subarray(r * row, (r + 1) * row), r * (row + gap));
       }
       this.fill(exe.textures[texture], parts, data);
-    }
-
-    view(buffer, offset, length, type) {
-      const Kind = ARRAYS[type], bytes = ArrayBuffer.isView(buffer) ? buffer : new Uint8Array(buffer);
-      const at = bytes.byteOffset + offset, n = Kind.BYTES_PER_ELEMENT;
-      return at % n ? new Kind(bytes.buffer.slice(at, at + length * n)) : new Kind(bytes.buffer, at, length);
     }
 
     fill(texture, parts, data) {
@@ -333,7 +345,7 @@ globalThis.webkerasRunner = (() => {
     async passed(fence, expected) {
       const gl = this.gl, begin = performance.now();
       while (!this.lost && gl.clientWaitSync(fence, 0, 0) === gl.TIMEOUT_EXPIRED)
-        await (performance.now() - begin < expected ? new Promise((done) => setTimeout(done, 1)) : pause());
+        await (performance.now() - begin < expected ? new Promise((done) => setTimeout(done, 1)) : webkerasCommon.pause());
       gl.deleteSync(fence);
       this.alive();
     }
@@ -383,18 +395,6 @@ globalThis.webkerasRunner = (() => {
       if (exe.reader) this.gl.deleteFramebuffer(exe.reader);
     }
   }
-
-  const pause = () => new Promise((done) => {
-    const { port1, port2 } = new MessageChannel(); // a task at once, where timers would wait
-    port1.onmessage = () => { port1.close(); done(); };
-    port2.postMessage(0);
-  });
-
-  let table; // what every 16-bit float means, whose arithmetic takes a hundred times as long
-  const halves = () => (table ??= Float32Array.from({ length: 1 << 16 }, (_, h) => {
-    const e = (h >> 10) & 31, f = h & 1023, sign = h >> 15 ? -1 : 1;
-    return sign * (e === 31 ? (f ? NaN : Infinity) : e ? 2 ** (e - 15) * (1 + f / 1024) : 2 ** -14 * (f / 1024));
-  }));
 
   return { create: (canvas) => new Runner(canvas) };
 })();
