@@ -45,7 +45,7 @@ async def load(
         await _warm(model)
         if weights:
             if "prepare" in model.stats:
-                model.stats["prepare"] -= weights.waited  # that was no work
+                model.stats["prepare"] -= weights.waited + context.tested  # that was no work for this model
             await weights.arrived()
     except BaseException:
         end(model)

@@ -27,11 +27,45 @@ gpu = choose("webgl2")
 """
 
 
+LIARS = '''
+import sys
+from contextlib import contextmanager
+from webkeras.backends import auto as measured
+from webkeras.errors import NoBackend
+backends = sys.modules["webkeras.backends"]  # webkeras.backends is a function of the same name
+
+@contextmanager
+def driver(set_up, lies):
+    # A new runner, set up so, whose driver makes what is read half as large again while this is true of it.
+    kept = context._runner, dict(backends._open)
+    js.eval("""globalThis.honest = webkerasRunner.create;
+    webkerasRunner.create = (canvas) => {
+      const made = honest(canvas), read = made.read.bind(made), collect = made.collect.bind(made);
+      const scaled = (v) => (LIES ? v.map((f) => f * 1.5) : v);
+      const larger = (o) => Object.fromEntries(Object.entries(o).map(([k, v]) => [k, scaled(v)]));
+      SET_UP;
+      made.read = (e) => larger(read(e));
+      made.collect = (...args) => collect(...args).then(larger);
+      return made;
+    };""".replace("SET_UP", set_up).replace("LIES", lies))
+    context._runner = None
+    backends._open.clear()
+    try:
+        yield
+    finally:
+        js.eval("webkerasRunner.create = honest")
+        context._runner, context._refused = kept[0], ""
+        backends._open.clear()
+        backends._open.update(kept[1])
+'''
+
+
 @pytest.fixture(scope="module")
 def python(selenium_module_scope):
     selenium = selenium_module_scope
     selenium.load_package(["webkeras", "numpy"])
     selenium.run(SETUP)
+    selenium.run(LIARS)
     return selenium
 
 
@@ -120,33 +154,54 @@ def test_a_lost_context_is_an_error_by_name_and_comes_back(python):
 
 
 def test_a_driver_that_lies_is_refused_and_another_backend_taken(python):
-    why, refused, taken, again = python.run("""
-    import sys
-    from webkeras.backends import auto as measured
-    backends = sys.modules["webkeras.backends"]  # webkeras.backends is a function of the same name
-    kept, kept_open = context._runner, dict(backends._open)
-    js.eval('''globalThis.honest = webkerasRunner.create;
-    webkerasRunner.create = (canvas) => {
-      const made = honest(canvas), read = made.read.bind(made);
-      made.read = (e) => Object.fromEntries(Object.entries(read(e)).map(([k, v]) => [k, v.map((f) => f * 1.5)]));
-      return made;
-    };''')
-    context._runner = None
-    backends._open.clear()
-    why, auto, quick, measured.QUICK = available()["webgl2"], choose("auto"), measured.QUICK, 0  # try every backend
-    trial = auto.prepare(dense(0.5))
-    for _ in range(4): trial.run({"x": x.ravel()})
-    trial.free()
-    measured.QUICK = quick
-    js.eval("webkerasRunner.create = honest")
-    context._runner, context._refused = None, ""
-    backends._open.clear()
-    again = available()["webgl2"]
-    context._runner = kept
-    backends._open.update(kept_open)
-    [why, auto.refused["webgl2"], auto.name, again]
-    """)
+    why, refused, taken, again = python.run('''
+    with driver("", "true"):
+        why, auto, quick, measured.QUICK = available()["webgl2"], choose("auto"), measured.QUICK, 0  # try every backend
+        trial = auto.prepare(dense(0.5))
+        for _ in range(4): trial.run({"x": x.ravel()})
+        trial.free()
+        measured.QUICK = quick
+    [why, auto.refused["webgl2"], auto.name, available()["webgl2"]]
+    ''')
     assert "this GPU's driver computes a convolution wrongly" in why
     assert why in refused
     assert taken == "wasm"
     assert again == ""
+
+
+def test_a_driver_that_lies_is_found_out_before_the_first_answer(python):
+    opened, said, left = python.run_async('''
+    said = []
+    with driver("", "true"):
+        backend = choose("webgl2")
+        textures = backend.runner.textures
+        for _ in range(2):
+            try:
+                await backend.prepare_async(dense(0.5))
+            except NoBackend as e:
+                said.append(str(e))
+        try:
+            backend.prepare(dense(0.5))
+        except NoBackend as e:
+            said.append(str(e))
+    [backend.name, said, backend.runner.textures - textures]
+    ''')
+    assert opened == "webgl2"
+    assert len(said) == 3
+    assert all("this GPU's driver computes a convolution wrongly" in s for s in said)
+    assert left == 0
+
+
+def test_a_driver_that_lies_in_pairs_only_is_taken_without(python):
+    pairs, error, left = python.run_async('''
+    with driver("made.pairs = true", "made.pairs"):
+        backend = choose("webgl2")
+        before = backend.runner.textures, backend.limits.pairs
+        e = await backend.prepare_async(dense(0.5))
+        error = off((await e.run_async({"x": x.ravel()}))["y"], once)
+        e.free()
+    [[before[1], backend.limits.pairs], error, backend.runner.textures - before[0]]
+    ''')
+    assert pairs == [True, False]
+    assert error < 1e-6
+    assert left == 0

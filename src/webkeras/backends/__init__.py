@@ -72,16 +72,18 @@ def choose(name: str) -> Backend:
     "wasm-half" keeps the weights of products and convolutions as 16-bit floats, or as the bytes that the file holds:
     half or a quarter of their memory, and exact where the file holds them so; Winograd's transforms, which need four
     times the weights, are used for small kernels only.
-    Raises NoBackend, saying what was tried and why not.
+    Raises NoBackend, saying what was tried and why not; a GPU whose driver computes wrongly raises it when it prepares
+    a model, for its self-test goes on while the model is read.
     """
     if name != "auto" and name not in (*NAMES, *HALF):
         raise NoBackend(f"backend {name!r} is unknown; expected 'auto', {', '.join(map(repr, (*NAMES, *HALF)))}")
     if name == "auto":  # numpy only where there is nothing else
         return Auto(("wasm", "webgl2"), choose) if not why_not("wasm") or not why_not("webgl2") else choose("reference")
-    if why := why_not(name.removesuffix("-half")):
-        raise NoBackend(f"backend {name!r} cannot be used: {why}")
     if name not in _open:
-        _open[name] = Apart(_opened(name))
+        try:
+            _open[name] = Apart(_opened(name))
+        except NoBackend as e:
+            raise NoBackend(f"backend {name!r} cannot be used: {e}") from None
     return _open[name]
 
 

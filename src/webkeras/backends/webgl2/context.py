@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from importlib import resources
 from typing import Any
@@ -23,7 +25,9 @@ from webkeras.passes import expand, fold, fuse
 LITTLE = 1 << 24
 
 _runner: Any = None
+_test: SelfTest | None = None  # while it is not over
 _refused = ""  # why the runner was not taken
+tested = 0.0  # milliseconds that the page's own model waited for the self-test
 
 
 def passes(graph: Graph, limits: Limits) -> Graph:
@@ -47,21 +51,27 @@ def why_not() -> str:
     """Why WebGL2 cannot be used here, or ""."""
     try:
         runner()
+        test()
     except NoBackend as e:
         return str(e)
     return ""
 
 
 def runner() -> Any:
-    """The one Runner of this page or worker, made when first asked for.
+    """The one Runner of this page or worker, made when first asked for. Its self-test begins; `test` must end it.
 
     Raises NoBackend where there is no browser, no WebGL2, no float render targets, or a driver that computes wrongly.
     """
-    global _runner, _refused
-    if _runner is not None:
-        return _runner
+    global _runner
     if _refused:
         raise NoBackend(_refused)
+    if _runner is None:
+        _runner = _created()
+        _begin_test()
+    return _runner
+
+
+def _created() -> Any:
     try:
         import js
     except ImportError:
@@ -70,35 +80,63 @@ def runner() -> Any:
         crossing.script("runner.js", (resources.files(__package__) / "runner.js").read_text())
     try:
         canvas = js.OffscreenCanvas.new(1, 1) if hasattr(js, "OffscreenCanvas") else js.document.createElement("canvas")
-        made = js.webkerasRunner.create(canvas)
+        return js.webkerasRunner.create(canvas)
     except Exception as e:  # a JsException, or no canvas at all
         raise NoBackend(crossing.words(e)) from None
-    try:
-        _refused = selftest.complaint(lambda graph: _once(made, graph))
-        if _refused and made.pairs:  # it may be only that derivatives are of another row
-            made.pairs = False
-            _refused = selftest.complaint(lambda graph: _once(made, graph))
-    except (BackendError, ShaderError) as e:
-        _refused = f"this GPU's driver fails: {e}"
-    if _refused:
-        js.console.warn(f"webkeras: {_refused}")
-        raise NoBackend(_refused)
-    _runner = made
-    return _runner
+
+
+def _begin_test() -> None:
+    global _test
+    _test = SelfTest(plan(selftest.graph(), _limits(_runner)), _runner)
+
+
+def test() -> None:
+    """End the self-test, before any answer is given. Raises NoBackend where the driver computes wrongly."""
+    while _test:
+        try:
+            _test.finish()
+            _judge(_complaint(_test.read()))
+        except BackendError as e:
+            _judge(f"this GPU's driver fails: {e}")
+    runner()
+
+
+async def test_async() -> None:
+    """The same, the page going on meanwhile; what was drawn since the self-test was is not waited for."""
+    while mine := _test:
+        try:
+            mine.finish()
+            why = _complaint(await mine.answer())
+        except BackendError as e:
+            why = f"this GPU's driver fails: {e}"
+        if mine is _test:  # nobody else has judged
+            _judge(why)
+    runner()
+
+
+def _complaint(found: Mapping[str, Any]) -> str:
+    return selftest.complaint({k: [float(v) for v in y.to_py()] for k, y in found.items()})
+
+
+def _judge(why: str) -> None:
+    """The self-test is over: passed; or repeated without pairs, for derivatives may be of another row; or refused."""
+    global _runner, _test, _refused
+    if _test:
+        _test.free()
+    _test = None
+    if why and _runner.pairs:
+        _runner.pairs = False
+        _begin_test()
+    elif why:
+        from js import console
+
+        console.warn(f"webkeras: {why}")
+        _runner, _refused = None, why
 
 
 def _limits(made: Any) -> Limits:
     found = made.limits()
     return Limits(found.max_size, found.lanes, found.samplers, found.half, pairs=found.pairs)
-
-
-def _once(made: Any, graph: Graph) -> dict[str, list[float]]:
-    """The outputs of a graph of constants."""
-    executable = WebGL2Executable(plan(graph, _limits(made)), made)
-    executable.finish()
-    outputs = {k: [float(v) for v in y.to_py()] for k, y in executable.run({}).items()}
-    executable.free()
-    return outputs
 
 
 def _ours(e: Exception, planned: Plan) -> Exception:
@@ -208,22 +246,65 @@ class WebGL2Executable:
         return str(self.plan)
 
 
+class SelfTest(WebGL2Executable):
+    """A graph of known answers on a new runner: a driver compiles it while models are read and planned."""
+
+    drawn: Any = None  # a promise of the outputs, read behind the self-test's own draws
+
+    def finish(self) -> None:
+        """Once: later calls do nothing."""
+        if self.drawn is None:
+            super().finish()
+            self.leave({})
+            self.drawn = self.runner.collect(self.exe, 8)
+
+    async def answer(self) -> dict[str, Any]:
+        """The outputs."""
+        try:
+            return crossing.outputs(await self.drawn)
+        except Exception as e:
+            raise _ours(e, self.plan) from None
+
+
 class WebGL2:
     """The GPU through WebGL2."""
 
     def __init__(self, half: bool = False) -> None:
-        """With `half`, textures hold 16-bit floats even where 32-bit ones work: half the memory, about 3 digits."""
-        self.name = "webgl2-half" if half else "webgl2"
-        self.runner = runner()
+        """With `half`, textures hold 16-bit floats even where 32-bit ones work: half the memory, about 3 digits.
+
+        A driver that computes wrongly is found out when a graph is prepared, which raises NoBackend then.
+        """
+        self.name, self.half, self.runner = "webgl2-half" if half else "webgl2", half, runner()
+
+    @property
+    def limits(self) -> Limits:
+        """What the driver can do; after the self-test it may be less."""
         found = _limits(self.runner)
-        self.limits = replace(found, half=half or found.half)
+        return replace(found, half=self.half or found.half)
 
     def prepare(self, graph: Graph) -> WebGL2Executable:
+        test()
         executable = WebGL2Executable(plan(graph, self.limits, LITTLE), self.runner)
         executable.finish()
         return executable
 
     async def prepare_async(self, graph: Graph) -> WebGL2Executable:
-        executable = WebGL2Executable(plan(graph, self.limits, LITTLE), self.runner)
-        await executable.finish_async()
-        return executable
+        global tested
+        limits, start = self.limits, time.perf_counter()
+        if _test:
+            with suppress(BackendError):  # `test` tells
+                _test.finish()
+        planning = time.perf_counter()
+        executable = WebGL2Executable(plan(graph, limits, LITTLE), self.runner)
+        try:
+            await executable.finish_async()
+            waiting = time.perf_counter()
+            await test_async()
+        except BaseException:
+            executable.free()
+            raise
+        tested = (planning - start + time.perf_counter() - waiting) * 1000
+        if self.limits == limits:
+            return executable
+        executable.free()
+        return await self.prepare_async(graph)

@@ -390,7 +390,7 @@ globalThis.webkerasRunner = (() => {
     free(exe) {
       this.live.delete(exe);
       if (this.lost) return;
-      exe.textures.forEach((_, i) => this.drop(exe, i));
+      exe.textures?.forEach((_, i) => this.drop(exe, i));
       this.gl.deleteBuffer(exe.blocks);
       if (exe.reader) this.gl.deleteFramebuffer(exe.reader);
     }

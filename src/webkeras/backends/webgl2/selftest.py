@@ -6,7 +6,7 @@ goes wrong, all is asked again without. Many a model has the programs of the two
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from webkeras import ops
 from webkeras.graph import Graph, Literal, Value
@@ -39,9 +39,9 @@ def _numbers(shape: Shape, seed: int) -> Value:
     return Value(shape, constant=Literal(shape, tuple(floats)))
 
 
-def complaint(run: Callable[[Graph], Mapping[str, Sequence[float]]]) -> str:
-    """What is wrong with a driver that runs graphs so, or ""."""
-    for name, got in run(graph()).items():
+def complaint(found: Mapping[str, Sequence[float]]) -> str:
+    """What is wrong with a driver that computes the graph's outputs so, or ""."""
+    for name, got in found.items():
         want = ANSWERS[name]
         if not all(abs(g - w) <= TOLERANCE * max(1.0, abs(w)) for g, w in zip(got, want, strict=True)):
             return f"this GPU's driver computes {name} wrongly: {list(got)} instead of {list(want)}"
