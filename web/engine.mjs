@@ -1,5 +1,5 @@
 // engine.mjs - Pyodide with webkeras in it, and the models it holds. Runs in the page or in a worker (worker.mjs).
-import { fetchFile, name, named } from "./fetch.mjs";
+import { fetchModel } from "./fetch.mjs";
 
 export class Engine {
   constructor(base) {
@@ -57,50 +57,28 @@ export class Engine {
   }
 
   async load(id, { files, headers, backend, kerasVersion, theanoKernels, customShapes }) {
-    const began = performance.now(), parts = { boot: 0 }, about = {}, got = []; // files: [kind, name, bytes]
+    const began = performance.now(), parts = { boot: 0 };
     const told = (part, share) => {
       parts[part] = share;
+      if (!share) return; // it has begun
       const all = Object.values(parts);
       this.tell(id, { type: "loadingprogress", progress: Math.round((99 * all.reduce((a, b) => a + b, 0)) / all.length) });
     };
-    const take = async (key, source) => {
-      parts[key] = 0;
-      const { data, cached } = await fetchFile(source, headers, (some, of) => told(key, of ? some / of : 0));
-      told(key, 1);
-      about[key] = { bytes: data.byteLength, cached, ms: performance.now() - began };
-      return new Uint8Array(data);
-    };
-    const keep = async (kind, source, key = kind) => {
-      const data = await take(key, source);
-      got.push([kind, name(source), data]);
-      return data;
-    };
-    // A file, and from the same folder those that it names and nobody gave.
-    const given = Object.values(files).flat().map(name);
-    const all = async (kind, source) => {
-      const data = await keep(kind, source);
-      if (source instanceof Blob || (kind !== "model" && files.weights && files.metadata)) return;
-      const wanted = named(data).filter((n) => !given.includes(n));
-      await Promise.all(wanted.map((n) => keep("beside", new URL(encodeURIComponent(n), source).href, n)));
-    };
-    // Weights that metadata describe may come later: what needs only their shapes is done meanwhile.
-    const later = files.metadata && Object.values(files).every((source) => !Array.isArray(source)) && files.weights;
-    const fetching = Object.entries(files).filter(([, source]) => source !== later).flatMap(([kind, source]) =>
-      Array.isArray(source) ? source.map((s) => (/\.json$/i.test(name(s)) ? all(kind, s) : keep("beside", s, name(s)))) : all(kind, source));
-    const first = Promise.all([this.booting.then(() => told("boot", 1)), ...fetching]), weights = later && take("weights", later);
+    const { got, about, first, later, weights } = fetchModel(files, headers, told);
+    const begin = Promise.all([this.booting.then(() => told("boot", 1)), first]);
     let failed, loaded;
-    const whole = Promise.all([first, weights]).then(() => {
+    const whole = Promise.all([begin, weights]).then(() => {
       loaded = performance.now();
       this.tell(id, { type: "initprogress", progress: 0 });
     });
     const bytes = whole.then(() => weights);
     bytes.catch((e) => (failed = e));
-    await (later ? first : whole);
+    await (later ? begin : whole);
     const own = (xs) => xs.map(({ data, shape }) => ({ data: data.slice(), shape }));
     const call = (f, inputs, { config, weights }) => this.custom(id, f, own(inputs), { config, weights: own(weights) });
     const functions = customShapes && { shapes: JSON.stringify(customShapes), call };
     const chosen = await this.chosen(backend);
-    const loading = this.settle(this.page.load(got, later ? [name(later), bytes] : undefined, chosen, kerasVersion, theanoKernels, functions));
+    const loading = this.settle(this.page.load(got, later ? [later, bytes] : undefined, chosen, kerasVersion, theanoKernels, functions));
     const handle = await loading.catch((e) => { throw failed ?? e; }); // a file that cannot be fetched says so itself
     this.models.set(id, handle);
     this.tell(id, { type: "initprogress", progress: 100 });

@@ -1,4 +1,4 @@
-// fetch.mjs - a file by XHR, with progress, kept in the Cache API, and errors that name the file.
+// fetch.mjs - a model's files by XHR, with progress, kept in the Cache API, and errors that name the file.
 //
 // What is kept is asked for again each time, by its validator (ETag or date): the server says "unchanged" in a few bytes.
 // Without a network, what is kept is used as it is. Only files of the page's own origin, fetched without headers, are
@@ -7,13 +7,13 @@
 const CACHE = "webkeras";
 
 /** What to call a file by in errors: a URL's last part, or what a File is called. */
-export function name(source) {
+function name(source) {
   if (!source) return "";
   return source instanceof Blob ? (source.name ?? "the file") : decodeURIComponent(new URL(source).pathname.split("/").pop());
 }
 
 /** The files that a file's JSON names, all in its own folder: shards of a TF.js model, of Keras' weights.json, of the encoder's. */
-export function named(data) {
+function named(data) {
   if (new Uint8Array(data)[0] !== 0x7b) return []; // "{"
   try {
     const { weightsManifest = [], weight_map = {}, shards = [] } = JSON.parse(new TextDecoder().decode(data));
@@ -24,8 +24,44 @@ export function named(data) {
   }
 }
 
+/**
+ * Begin to fetch a model's files, {kind: source or list of sources}, and from the same folder those that they name and
+ * nobody gave. `told(part, share)` hears how far each is. Gives
+ *   got      [kind, name, Uint8Array] of what is here
+ *   about    {kind: {bytes, cached, ms}} too
+ *   first    a promise: all are here but what may come later
+ *   later    the name of the file of weights, where metadata describes it: what needs only shapes is done meanwhile
+ *   weights  then a promise of its Uint8Array
+ */
+export function fetchModel(files, headers, told) {
+  const began = performance.now(), got = [], about = {}, given = Object.values(files).flat().map(name);
+  const take = async (key, source) => {
+    told(key, 0);
+    const { data, cached } = await fetchFile(source, headers, (some, of) => told(key, of ? some / of : 0));
+    told(key, 1);
+    about[key] = { bytes: data.byteLength, cached, ms: performance.now() - began };
+    return new Uint8Array(data);
+  };
+  const keep = async (kind, source, key = kind) => {
+    const data = await take(key, source);
+    got.push([kind, name(source), data]);
+    return data;
+  };
+  const all = async (kind, source) => {
+    const data = await keep(kind, source);
+    if (source instanceof Blob || (kind !== "model" && files.weights && files.metadata)) return;
+    const wanted = named(data).filter((n) => !given.includes(n));
+    await Promise.all(wanted.map((n) => keep("beside", new URL(encodeURIComponent(n), source).href, n)));
+  };
+  const later = files.metadata && Object.values(files).every((source) => !Array.isArray(source)) && files.weights;
+  const one = (kind, source) => (/\.json$/i.test(name(source)) ? all(kind, source) : keep("beside", source, name(source)));
+  const now = Object.entries(files).filter(([, source]) => source !== later);
+  const first = now.flatMap(([kind, source]) => (Array.isArray(source) ? source.map((s) => one(kind, s)) : all(kind, source)));
+  return { got, about, first: Promise.all(first), later: later && name(later), weights: later && take("weights", later) };
+}
+
 /** A URL's, or a Blob's, {data: ArrayBuffer, cached: whether it was here already}; progress(bytes, of how many) meanwhile. */
-export async function fetchFile(url, headers, progress) {
+async function fetchFile(url, headers, progress) {
   if (url instanceof Blob) return { data: await url.arrayBuffer(), cached: true };
   const cache = await kept(url, headers), found = await cache?.match(url);
   const conditions = found ? validators(found) : {};
