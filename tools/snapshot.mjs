@@ -12,6 +12,7 @@ const pyodide = await boot(folder, { _makeSnapshot: true });
 const extractDir = pyodide.runPython("import site; site.getsitepackages()[0]");
 pyodide.unpackArchive(new Uint8Array(await readFile(wheel)), "wheel", { extractDir });
 pyodide.runPython(`
+import gc
 import sys
 import webkeras
 
@@ -19,6 +20,9 @@ webkeras.preload()
 if "numpy" in sys.modules:
     raise RuntimeError("webkeras imported numpy, which a snapshot cannot hold; import it where it is used")
 del sys, webkeras
+gc.collect()
+gc.freeze()  # what is here now stays: the page's collections need not look at it
+del gc
 `);
 // A fifth of the bytes, and unpacked by the page as fast as it would load the whole. The name must not end in .gz: some
 // servers then announce Content-Encoding, and the browser would unpack it before the page does.

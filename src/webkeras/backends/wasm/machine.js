@@ -24,6 +24,7 @@ globalThis.webkerasWasm = (() => {
 
   // The better of the modules that this browser takes.
   function open(relaxed, plain, threads) {
+    if (!globalThis.webkerasCommon) throw new Error("common.js is not here; load it by a script tag before machine.js");
     const shared = threads > 1 && Boolean(globalThis.crossOriginIsolated);
     for (const [name, bytes] of [["relaxed", relaxed], ["plain", plain]]) {
       const mine = shared ? bytes : unshared(bytes);

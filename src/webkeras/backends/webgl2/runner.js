@@ -22,6 +22,7 @@ globalThis.webkerasRunner = (() => {
   class Runner extends EventTarget {
     constructor(canvas) {
       super();
+      if (!globalThis.webkerasCommon) throw new Error("common.js is not here; load it by a script tag before runner.js");
       const plain = { alpha: false, antialias: false, depth: false, stencil: false, powerPreference: "high-performance" };
       const gl = (this.gl = canvas.getContext("webgl2", plain));
       if (!gl) throw new Error("this browser has no WebGL2");
@@ -132,11 +133,10 @@ globalThis.webkerasRunner = (() => {
       textures.forEach((_, i) => this.drop(dry, i));
     }
 
-    // The draws that make constants.
-    finish(exe) {
+    finish(exe) { // the draws that make constants
       this.linked(exe);
-      const { plan } = exe, keep = new Set(plan.constants);
-      this.draw(exe, plan.prepare);
+      const { prepare, constants } = exe.plan, keep = new Set(constants);
+      this.draw(exe, prepare);
       exe.textures.forEach((_, i) => keep.has(i) || this.drop(exe, i));
     }
 
