@@ -118,3 +118,15 @@ def test_an_elementwise_function_is_an_expression():
     assert ops.expression(lambda x: x) == 0
     assert ops.expression(lambda x: ops.add(ops.multiply(x, 0.2), 0.5)) == ("add", ("mul", 0, 0.2), 0.5)
     assert ops.expression(lambda x: ops.softmax(x, axes=(0,))) is None
+
+
+def test_a_fused_function_is_one_op():
+    def ramp(x, y):
+        return ops.minimum(ops.add(ops.multiply(x, 0.2), y), 1.0)
+
+    a, b = Value((2, 3), name="a"), Value((3,), name="b")
+    y = ops.fused(ramp, a, b)
+    assert y.node.attrs["expr"] == ("min", ("add", ("mul", 0, 0.2), 1), 1.0)
+    assert y.node.inputs == (a, b)
+    x, c = np.linspace(-9, 9, 6, dtype="float32").reshape(2, 3), np.array([-1, 0, 1], "float32")
+    np.testing.assert_array_equal(ops.fused(ramp, x, c), np.minimum(x * np.float32(0.2) + c, 1))

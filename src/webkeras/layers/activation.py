@@ -23,7 +23,7 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
 def clip(x: Any, low: float, high: float) -> Any:
-    return ops.minimum(ops.maximum(x, low), high)
+    return ops.fused(lambda x: ops.minimum(ops.maximum(x, low), high), x)
 
 
 def relu(x: Any) -> Any:
@@ -264,6 +264,10 @@ class ReLU(ActivationLayer):
     threshold = key(lambda v: float(v or 0), 0.0)
 
     def call(self, x: Any) -> Any:
+        return ops.fused(self.value, x)
+
+    def value(self, x: Any) -> Any:
+        """Of one number."""
         t = self.threshold
         below = ops.multiply(ops.subtract(x, t), self.negative_slope) if self.negative_slope else ops.multiply(x, 0.0)
         y = relu(x) if not t and not self.negative_slope else ops.where(ops.less(t, x), x, below)

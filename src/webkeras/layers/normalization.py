@@ -47,14 +47,21 @@ class BatchNormalization(Layer):
     def call(self, x: Any) -> Any:
         if self.mode:
             return self.normalized(x)
-        scale = self.inverse(self.moving_variance)
-        if self.scale:
-            scale = scale * self.gamma
-        shift = -(self.moving_mean * scale)
-        if self.center:
-            shift = shift + self.beta
+        scale = ops.fused(self.factor, self.moving_variance, *([self.gamma] if self.scale else []))
+        shift = ops.fused(self.term, self.moving_mean, scale, *([self.beta] if self.center else []))
         axes, ndim = positive(self.axis, len(x.shape)), len(x.shape)
         return x * along(scale, axes, ndim) + along(shift, axes, ndim)
+
+    def factor(self, variance: Any, gamma: Any = None) -> Any:
+        """What x is multiplied by."""
+        inverse = self.inverse(variance)
+        return inverse if gamma is None else ops.multiply(inverse, gamma)
+
+    @staticmethod
+    def term(mean: Any, factor: Any, beta: Any = None) -> Any:
+        """What is added then."""
+        shift = ops.negative(ops.multiply(mean, factor))
+        return shift if beta is None else ops.add(shift, beta)
 
     def inverse(self, variance: Any) -> Any:
         """1 / deviation; epsilon joins the variance, but on Theano, until Keras 1.1, it joined the deviation."""

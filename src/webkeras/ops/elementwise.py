@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from webkeras.expr import Expr, evaluate, substitute
@@ -21,8 +22,22 @@ def map_(*xs: Any, expr: Expr) -> Any:
     return evaluate(expr, xs)
 
 
+@dataclass(frozen=True)
+class Symbol:
+    """What `fused` hands to a function: an expression that grows by the functions below."""
+
+    expr: Expr
+
+
+def fused(function: Callable[..., Any], *xs: Any) -> Any:
+    """An elementwise function of arrays or Values as one op; it may call nothing but the functions below."""
+    return map_(*xs, expr=function(*map(Symbol, range(len(xs)))).expr)
+
+
 def apply(function: str, *args: Any) -> Any:
     """One scalar function of arrays, Values and numbers; numbers become literals of the expression."""
+    if any(isinstance(a, Symbol) for a in args):
+        return Symbol((function, *[a.expr if isinstance(a, Symbol) else float(a) for a in args]))
     xs = [a for a in args if not isinstance(a, int | float)]
     at = iter(range(len(xs)))
     expr = (function, *[float(a) if isinstance(a, int | float) else next(at) for a in args])
