@@ -17,7 +17,7 @@ uniform sampler2DArray x_;
 uniform WEIGHTS_IN w_;
 
 layout(std140) uniform Params {
-  ivec3 x_tile;
+  ivec4 x_tile;
   ivec3 size_in, size_out, kernel, strides, dilation, pads;
   int out_c4, in_c4, in_c, group_f4, group_c4;
   EXTRA_PARAMS
@@ -58,7 +58,7 @@ layout(std140) uniform Params {
 #define SKIP (KW == 1 ? STRIDE : 1)
 #define PLACE(j) ((j) * SKIP - PAD)
 #define INSIDE(j) inside[j] = x * STRIDE + PLACE(j) >= 0 && x * STRIDE + PLACE(j) < size.z ? ~0u : 0u;
-#define LOAD(j) v[j] = KEPT(texelFetch(x_, AT(x_fold, column + (PLACE(j) >> SHIFT) * tile.x, row, PLACE(j) & (LANES - 1)), 0), inside[j] & here);
+#define LOAD(j) v[j] = KEPT(texelFetch(x_, AT(x_fold, column + BEYOND(PLACE(j)) * tile.x, row, PLACE(j) - BEYOND(PLACE(j)) * LANES), 0), inside[j] & here);
 #define TAP(kx) k = tap + kx * c; MATRICES WITH_LANE(MULTIPLY, kx)
 #else
 #define STRIDE 1
@@ -73,7 +73,8 @@ void main() {
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
   int first = (f4 / group_f4) * group_c4;
-  ivec3 tile = x_tile, size = size_in, window = kernel, stride = strides, spread = dilation, pad = pads;
+  ivec4 tile = x_tile;
+  ivec3 size = size_in, window = kernel, stride = strides, spread = dilation, pad = pads;
   int c = in_c, c4 = in_c4;
   vec4 v[WINDOW];
   uint inside[WINDOW];

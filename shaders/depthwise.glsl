@@ -13,7 +13,7 @@ uniform sampler2DArray x_;
 uniform WEIGHTS_IN w_;
 
 layout(std140) uniform Params {
-  ivec3 x_tile;
+  ivec4 x_tile;
   ivec3 size_in, size_out, kernel, strides, dilation, pads;
   int out_c4;
   EXTRA_PARAMS
@@ -38,7 +38,7 @@ layout(std140) uniform Params {
 #ifdef MULTIPLIER
 #define LOAD(j) v[j] = KEPT(channels(tile, row, x * STRIDE + PLACE(j), f4), inside[j] & here);
 #else
-#define LOAD(j) v[j] = KEPT(texelFetch(x_, AT(x_fold, column + (PLACE(j) >> SHIFT) * tile.x, row, PLACE(j) & (LANES - 1)), 0), inside[j] & here);
+#define LOAD(j) v[j] = KEPT(texelFetch(x_, AT(x_fold, column + BEYOND(PLACE(j)) * tile.x, row, PLACE(j) - BEYOND(PLACE(j)) * LANES), 0), inside[j] & here);
 #endif
 #define TAP(kx) m = WEIGHT(f4, tap + kx); WITH_LANE(MULTIPLY, kx)
 #else
@@ -49,7 +49,7 @@ layout(std140) uniform Params {
 #endif
 
 // What the four filters f4 read of pixel x.
-vec4 channels(ivec3 tile, int row, int x, int f4) {
+vec4 channels(ivec4 tile, int row, int x, int f4) {
 #ifdef MULTIPLIER
   vec4 v;
   for (int i = 0; i < 4; i++) {
@@ -67,7 +67,8 @@ void main() {
   int x = at.x / out_c4, f4 = at.x - x * out_c4, block = x;
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
-  ivec3 tile = x_tile, size = size_in, window = kernel, stride = strides, spread = dilation, pad = pads;
+  ivec4 tile = x_tile;
+  ivec3 size = size_in, window = kernel, stride = strides, spread = dilation, pad = pads;
   vec4 sum[LANES], v[WINDOW], m;
   uint inside[WINDOW];
   EACH_LANE(ZERO)

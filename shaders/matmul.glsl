@@ -15,7 +15,7 @@ uniform sampler2DArray x_;
 uniform WEIGHTS_IN w_;
 
 layout(std140) uniform Params {
-  ivec3 x_tile;
+  ivec4 x_tile;
   ivec2 w_rows;
   int out_c4, in_c4, in_c;
 #ifdef PARTS
@@ -38,11 +38,11 @@ void main() {
   SUMS
   EACH_LANE(ZERO)
 #ifdef PARTS
-  ivec3 tile = x_tile;
+  ivec4 tile = x_tile;
   int row = at.y / across, from = (at.y - row * across) * part, whole = in_c4;
   int k = (row / down / w_rows.x % w_rows.y) * in_c + 4 * (row % down * whole + from * tile.x);
   for (int px = from; px < from + part; px++) {
-    int column = (px >> tile.y) * tile.x, layer = px & tile.z, turns = min(tile.x, whole - px * tile.x);
+    int column = BLOCK(tile, px) * tile.x, layer = LAYER(tile, px), turns = min(tile.x, whole - px * tile.x);
     for (int i = 0; i < turns; i++) {
       MATRICES
       ADD(0, texelFetch(x_, AT(x_fold, column, row, layer), 0))

@@ -5,8 +5,9 @@
 //
 //   layer = x mod LANES      column = (x div LANES) * c4 + c div 4      row = row      c4 = ceil(c / 4)
 //
-// LANES is 8 (4 where a fragment can write only 4 texels), less when w is smaller, always a power of two. One fragment
-// makes one texel of every layer: LANES neighbouring pixels, so what it fetches of the weights it uses LANES times.
+// LANES is 8 (4 where a fragment can write only 4 texels, 7 or 2 where that suits the graph), a smaller power of two when
+// w is. One fragment makes one texel of every layer: LANES neighbouring pixels, so what it fetches of the weights it
+// uses LANES times.
 //
 // Weights are seen as (rows, 1, c), so they are one layer of plain rows: the file's bytes go there as they are. Where only
 // WEIGHT reads a constant it is a TEXTURE_2D (W_PLAIN): of an array a software GPU fetches at more than twice the cost.
@@ -86,8 +87,13 @@ ivec2 unfolded(ivec4 f) {
 #define HERE(at) ivec2 at = ivec2(gl_FragCoord.xy); at.x -= out_place.z + at.x / out_place.x * out_place.y
 #endif
 
-// The four channels c4 of pixel x of sampler t. tile is (c4, log2 of lanes, lanes - 1).
-#define PIXEL(t, f, tile, row, px, c4) texelFetch(t, AT(f, ((px) >> tile.y) * tile.x + (c4), row, (px) & tile.z), 0)
+// tile is (c4, lanes, factor, shift): where pixel px lies.
+#define BLOCK(tile, px) ((px) * tile.z >> tile.w)
+#define LAYER(tile, px) ((px) - BLOCK(tile, px) * tile.y)
+// The block that pixel j of a fragment's own lies in, from the fragment's: j is known beforehand, and may be negative.
+#define BEYOND(j) (((j) + 4096 * LANES) / LANES - 4096)
+// The four channels c4 of pixel px of sampler t.
+#define PIXEL(t, f, tile, row, px, c4) texelFetch(t, AT(f, BLOCK(tile, px) * tile.x + (c4), row, LAYER(tile, px)), 0)
 
 #ifdef W_PLAIN
 #define WEIGHTS_IN sampler2D

@@ -8,9 +8,9 @@ import pytest
 from webkeras import ops
 from webkeras.backends.webgl2 import glsl, selftest
 from webkeras.backends.webgl2.context import plan
-from webkeras.backends.webgl2.layout import Limits, Tile, rows, tile
+from webkeras.backends.webgl2.layout import NARROW, Limits, Tile, rows, tile
 from webkeras.backends.webgl2.program import parts, program
-from webkeras.backends.webgl2.work import work
+from webkeras.backends.webgl2.work import fitted, work
 from webkeras.graph import Graph, Literal, Value, run
 
 
@@ -141,3 +141,27 @@ def test_little_to_do_takes_narrow_programs():
 
     assert (lanes(16), lanes(64), lanes(16, lanes=4)) == (2, 8, 2)
     assert work(lstm(8, 7)) == 7 * 8 * 32
+
+
+@pytest.mark.parametrize(
+    ("width", "kernel", "had", "lanes"),
+    [(14, 1, 8, 7), (28, 1, 8, 7), (17, 1, 8, 7), (16, 1, 8, 8), (14, 3, 8, 8), (14, 1, 4, 4), (14, 1, 2, 2)],
+)
+def test_images_that_sevens_fit_take_seven_texels_a_fragment_but_not_where_squares_of_four_may_be_computed(
+    width, kernel, had, lanes
+):
+    x, pads = Value((1, width, width, 8), name="x"), ((kernel // 2, kernel // 2),) * 2
+    w = Value((kernel, kernel, 8, 8), constant=Literal((kernel, kernel, 8, 8), (0.5,) * kernel**2 * 64))
+    graph = Graph({"x": x}, {"y": ops.conv(x, w, strides=(1, 1), pads=pads)})
+    assert fitted(graph, Limits(lanes=had), 0).lanes == lanes
+    assert fitted(graph, Limits(lanes=had), 1 << 30).lanes == 2
+
+
+def test_a_pixel_is_divided_by_any_number_of_lanes():
+    for w in (7, 100, NARROW, NARROW + 1, 100_000):
+        for most in range(1, 9):
+            lanes = tile((w, 1), Limits(lanes=most)).lanes
+            assert lanes <= most
+            _, n, factor, shift = Tile(1, w, 1, lanes).param
+            pixels = np.arange(w, dtype="int32")
+            np.testing.assert_array_equal(pixels * np.int32(factor) >> shift, pixels // n)

@@ -16,7 +16,7 @@ from webkeras.backends.webgl2.kernels import EPILOGUES, KERNELS, NATIVE
 from webkeras.backends.webgl2.layout import Limits
 from webkeras.backends.webgl2.planner import Plan, Planner
 from webkeras.backends.webgl2.program import program
-from webkeras.backends.webgl2.work import work
+from webkeras.backends.webgl2.work import fitted
 from webkeras.errors import BackendError, DeviceLost, NoBackend, ShaderError
 from webkeras.graph import Graph
 from webkeras.passes import expand, fold, fuse
@@ -38,13 +38,11 @@ def passes(graph: Graph, limits: Limits) -> Graph:
 def plan(graph: Graph, limits: Limits | None = None, little: int = 0) -> Plan:
     """The plan of a graph, for a driver with these limits; needs no browser.
 
-    With less `work` than `little`, fragments write two texels at most.
+    Of a graph of less work than `little`, fragments write two texels at most.
     """
     limits = limits or Limits()
     graph = passes(graph, limits)
-    if work(graph) < little:
-        limits = replace(limits, lanes=min(2, limits.lanes))
-    return Planner(graph, limits, KERNELS).finish()
+    return Planner(graph, fitted(graph, limits, little), KERNELS).finish()
 
 
 def why_not() -> str:

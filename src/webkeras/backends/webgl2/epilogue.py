@@ -75,7 +75,7 @@ def _operand(planner: Any, extras: Extras, v: Value, shape: Shape, out: Tile) ->
     c4 = "0" if spread else "f4"
     if layout.w == 1:
         return _shared(extras, name, f"texelFetch({e}, AT({e}_fold, {c4}, {row}, 0), 0){spread}")
-    extras.declared.append(f"ivec3 {e}_tile;")
+    extras.declared.append(f"ivec4 {e}_tile;")
     extras.params[f"{e}_tile"] = layout.param
     extras.locals.append(f"vec4 {name} = PIXEL({e}, {e}_fold, {e}_tile, {row}, x, {c4}){spread};")
     return name

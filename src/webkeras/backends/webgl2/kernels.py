@@ -189,7 +189,7 @@ def product(planner: Any, node: Node, w_rows: tuple[int, int]) -> None:
     else:
         down, part, texels = 1, 1, -(-k4 // parts)
         across = -(-k4 // texels)
-        params["x_tile"] = (texels, 0, 0)
+        params["x_tile"] = (texels, 1, 1, 0)
     parts = down * across
     inputs["x_"] = planner.get(image or x)
     params |= {"down": down, "across": across, "part": part}

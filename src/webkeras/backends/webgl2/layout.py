@@ -21,6 +21,7 @@ class Limits:
     pairs: bool = False  # two neighbouring fragments can tell each other their sums (shaders/sums.glsl)
 
 
+NARROW = 1 << 12  # as wide an image as numbers of lanes are for that 16 bits of `param` divide by
 NEVER = 1 << 24  # larger than any coordinate: a side that is not folded
 
 
@@ -67,9 +68,10 @@ class Tile:
         return self.lanes == 1 and (self.c % 4 == 0 or self.rows * self.w == 1)
 
     @property
-    def param(self) -> tuple[int, int, int]:
-        """What PIXEL of tensor.glsl wants."""
-        return self.c4, self.lanes.bit_length() - 1, self.lanes - 1
+    def param(self) -> tuple[int, int, int, int]:
+        """What PIXEL of tensor.glsl wants; pixel // lanes is pixel * factor >> shift."""
+        shift = self.lanes.bit_length() - 1
+        return self.c4, self.lanes, *((1, shift) if self.lanes == 1 << shift else (65536 // self.lanes + 1, 16))
 
     def within(self, limits: Limits) -> Tile:
         """The same, folded if need be."""
@@ -107,11 +109,12 @@ L = TypeVar("L", Tile, Flat)
 
 
 def lanes(w: int, limits: Limits) -> int:
-    """The smallest power of two that holds w pixels, at most what a fragment can write."""
+    """The smallest power of two that holds w pixels, at most what a fragment can write; on wide images always one."""
+    most = limits.lanes if w <= NARROW else 1 << limits.lanes.bit_length() - 1
     n = 1
-    while n < min(w, limits.lanes):
+    while n < min(w, most):
         n *= 2
-    return n
+    return min(n, most)
 
 
 def tile(shape: Shape, limits: Limits) -> Tile:

@@ -58,9 +58,12 @@ def straight(dims: Shape) -> tuple[Along, ...]:
 
 def convert(planner: Any, v: Value, have: Layout, layout: Layout) -> int:
     """v, which lies in `have`, in another layout as well."""
-    if isinstance(have, Flat) and isinstance(layout, Tile) and (each := _whole_texels(have, layout)):
-        defines = {"FEW": layout.c, "EACH_TEXEL": f"EACH_{each}"}
-        return int(planner.emit("spread.glsl", None, v, layout, {"s0": planner.get(v, have)}, {"each": each}, defines))
+    if isinstance(have, Flat) and isinstance(layout, Tile) and _in_rows(have, layout):
+        step = layout.lanes * layout.c
+        texels, loose = -(-step // 4), step % 4 > 0
+        defines = {"FEW": layout.c, "EACH_TEXEL": f"EACH_{texels + loose}"}
+        defines |= {"LOOSE": f"EACH_{texels}"} if loose else {}
+        return int(planner.emit("spread.glsl", None, v, layout, {"s0": planner.get(v, have)}, {"step": step}, defines))
     c = {t.c for t in (have, layout) if isinstance(t, Tile)}
     if c and (len(c) == 1 or all(n % 4 == 0 for n in c)):
         c1 = min(c)
@@ -70,10 +73,9 @@ def convert(planner: Any, v: Value, have: Layout, layout: Layout) -> int:
     return move(planner, None, v, dims, [Gather(v, dims, straight(dims))], layout, have)
 
 
-def _whole_texels(have: Flat, layout: Tile) -> int:
-    """How many texels of a flat texture hold the pixels of one fragment, row by row; 0 where they are no whole ones."""
-    rows = 4 * have.width == layout.w * layout.c and not layout.folded
-    return layout.lanes * layout.c // 4 if rows and layout.c < 4 and layout.lanes * layout.c % 4 == 0 else 0
+def _in_rows(have: Flat, layout: Tile) -> bool:
+    """Has a flat texture a row of pixels of few channels in each of its own?"""
+    return 4 * have.width == layout.w * layout.c and layout.c < 4 and not layout.folded
 
 
 def broadcast(planner: Any, v: Value, shape: Shape, out: Tile) -> int:
@@ -129,7 +131,7 @@ def move(
         else:
             c = lie.c4 if texels is not None else lie.c
             params |= {f"{s}_w": lie.w, f"{s}_c": c, f"{s}_tile": lie.param}
-            declared.append(f"int {s}_c; ivec3 {s}_tile;")
+            declared.append(f"int {s}_c; ivec4 {s}_tile;")
             where, texel = f"place({s}_tile, {s}_w, {s}_c, {at})", f"AT({s}_fold, p.x, p.y, p.z)"
         inside = f"inside(a, {s}_low_a, {s}_high_a) && inside(b, {s}_low_b, {s}_high_b)"
         fetch = f"return CHANNEL(texelFetch({s}, {texel}, 0), p.w);"

@@ -250,7 +250,6 @@ class Planner:
         n = len(targets)
         common: dict[str, str | int] = {
             "LANES": n,
-            "SHIFT": n.bit_length() - 1,
             "EACH_LANE": f"EACH_{n}",
             "WITH_LANE": f"WITH_{n}",
             "EXTRA_PARAMS": "",

@@ -18,7 +18,7 @@ def pays(planner: Any, node: Node) -> bool:
     a, out = node.attrs, node.out.shape
     if w.shape[:-2] != (3, 3) or a["strides"] != (1, 1) or a.get("groups", 1) > 1 or not w.is_constant:
         return False
-    if any(d != 1 for d in a.get("dilation") or ()) or planner.limits.lanes < 6:
+    if any(d != 1 for d in a.get("dilation") or ()) or planner.limits.lanes < 8:
         return False
     if not PIXELS <= out[1] * out[2] <= WIDEST:
         return False

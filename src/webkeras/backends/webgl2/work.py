@@ -1,9 +1,40 @@
-"""How much a graph computes: what is little runs in no time, and what is waited for is its programs."""
+"""How much a graph computes, and how many texels a fragment of it should write.
+
+What is little runs in no time, and what is waited for is its programs: fragments write two texels at most then. Else a
+fragment writes eight, or seven where that is fewer fetches: in images 7, 14 or 28 pixels wide, as in networks for
+224 x 224, one of eight would be nobody's.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from webkeras.backends.webgl2.layout import Limits
 from webkeras.graph import Graph, Node
 from webkeras.shapes import size
+
+
+def fitted(graph: Graph, limits: Limits, little: int) -> Limits:
+    """The limits with as many lanes as suit the graph; two at most where its `work` is less than `little`."""
+    each = [(node, _of(node)) for node in graph.nodes if not node.outs[0].is_constant]
+    if sum(n for _, n in each) < little:
+        return replace(limits, lanes=min(2, limits.lanes))
+    widths = [(node.out.shape[-2], n) for node, n in each if node.op == "conv"]
+    if limits.lanes < 8 or any(_square(node) for node, _ in each) or _fetches(widths, 7) >= _fetches(widths, 8):
+        return limits
+    return replace(limits, lanes=7)
+
+
+def _fetches(widths: list[tuple[int, int]], lanes: int) -> float:
+    """In proportion: for its pixels' products with four channels, a fragment fetches them and four of weights."""
+    return sum(n / w * -(-w // lanes) * (lanes + 4) for w, n in widths)
+
+
+def _square(node: Node) -> bool:
+    """May it be computed in squares of 4 x 4, which go into eight lanes (winograd.py)?"""
+    if node.op != "conv" or node.attrs.get("groups", 1) > 1:
+        return False
+    return node.inputs[1].shape[:-2] == (3, 3) and node.attrs["strides"] == (1, 1)
 
 
 def work(graph: Graph) -> int:
