@@ -130,6 +130,8 @@ async def _warm(model: Model) -> None:
     shapes = one_sample(model.spec)
     if shapes is not None:
         await model.prepare_async(shapes)
+    elif model.backend.name.startswith("webgl2"):
+        await context.test_async()  # else the first prediction would wait for it
 
 
 def _takes_numbers(model: Model) -> None:

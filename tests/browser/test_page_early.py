@@ -84,3 +84,36 @@ def test_a_bad_model_is_refused_before_its_weights_are_here(held, worker):
     )
     assert "'hidden', a layer the model 'two' does not have" in message
     assert not held.held["/m.buf"].is_set()
+
+
+@MODES
+@pytest.mark.parametrize("shape", [[None, 2], [None, None, 2]], ids=["one shape", "any shape"])
+def test_a_driver_that_computes_wrongly_is_refused_when_a_model_is_loaded(site, worker, shape):
+    """The self-test goes on while a model is read and planned, but no model is ready before its end."""
+    site.files["/any.json"] = model_json(layers=[dense("hidden", 3, "relu", batch_input_shape=shape), *LAYERS[1:]])
+    site.open("page.html")
+    lies = """
+    const { prototype } = WebGL2RenderingContext, read = prototype.getBufferSubData;
+    prototype.getBufferSubData = function (target, offset, into) {
+      read.call(this, target, offset, into);
+      into.forEach((v, i) => (into[i] = 1.5 * v));
+    };
+    """
+    found = site.js(
+        f"""
+        const honest = Worker, lies = args[1];
+        {lies if not worker else ""}
+        globalThis.Worker = class extends honest {{
+          constructor(url, options) {{
+            const first = URL.createObjectURL(new Blob([lies], {{ type: "text/javascript" }}));
+            const text = `import "${{first}}"; import "${{new URL(url, location)}}";`;
+            super(URL.createObjectURL(new Blob([text], {{ type: "text/javascript" }})), options);
+          }}
+        }};
+        const options = {{ filepaths: {FILES.replace("m.json", "any.json")}, backend: "webgl2", worker: args[0] }};
+        return new WebKeras.Model(options).ready().then(() => "", (e) => `${{e.name}}: ${{e.message}}`);
+        """,
+        worker,
+        lies,
+    )
+    assert found.startswith("NoBackend: this GPU's driver computes a convolution wrongly")
