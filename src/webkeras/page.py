@@ -41,11 +41,12 @@ async def load(
     if weights:
         named.append(("weights", files.File(weights, str(coming[0]))))
     model = assembled(dict(named), beside, backend, custom, keras_version or None, theano_kernels)
+    tested = context.tested
     try:
         await _warm(model)
+        if "prepare" in model.stats:  # waiting was no work
+            model.stats["prepare"] -= (weights.waited if weights else 0) + context.tested - tested
         if weights:
-            if "prepare" in model.stats:
-                model.stats["prepare"] -= weights.waited + context.tested  # that was no work for this model
             await weights.arrived()
     except BaseException:
         end(model)

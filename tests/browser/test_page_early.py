@@ -74,6 +74,25 @@ def test_the_answer_is_the_same_and_waiting_is_no_work(held, worker, backend):
 
 
 @MODES
+def test_the_wait_for_the_self_test_is_no_work_of_any_model(site, worker):
+    """Neither of the model that waited for it, nor taken off those that came after it."""
+    site.open("page.html")
+    found = site.js(
+        f"""
+        const filepaths = {FILES}, found = [];
+        for (const backend of ["webgl2", "wasm", "webgl2", "reference"]) {{
+          const model = new WebKeras.Model({{ filepaths, backend, worker: args[0] }});
+          await model.ready();
+          found.push(model.stats.prepare);
+        }}
+        return found;
+        """,
+        worker,
+    )
+    assert all(ms >= 0 for ms in found), found
+
+
+@MODES
 def test_a_bad_model_is_refused_before_its_weights_are_here(held, worker):
     message = held.js(
         f"""

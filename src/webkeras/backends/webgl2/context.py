@@ -27,7 +27,7 @@ LITTLE = 1 << 24
 _runner: Any = None
 _test: SelfTest | None = None  # while it is not over
 _refused = ""  # why the runner was not taken
-tested = 0.0  # milliseconds that the page's own model waited for the self-test
+tested = 0.0  # milliseconds, in all, that models waited for the self-test while they were prepared
 
 
 def passes(graph: Graph, limits: Limits) -> Graph:
@@ -301,7 +301,7 @@ class WebGL2:
         except BaseException:
             executable.free()
             raise
-        tested = (planning - start + time.perf_counter() - waiting) * 1000
+        tested += (planning - start + time.perf_counter() - waiting) * 1000
         if self.limits == limits:
             return executable
         executable.free()

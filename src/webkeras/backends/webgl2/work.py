@@ -16,11 +16,11 @@ from webkeras.shapes import size
 
 def fitted(graph: Graph, limits: Limits, little: int) -> Limits:
     """The limits with as many lanes as suit the graph; two at most where its `work` is less than `little`."""
-    each = [(node, _of(node)) for node in graph.nodes if not node.outs[0].is_constant]
-    if sum(n for _, n in each) < little:
+    if work(graph) < little:
         return replace(limits, lanes=min(2, limits.lanes))
-    widths = [(node.out.shape[-2], n) for node, n in each if node.op == "conv"]
-    if limits.lanes < 8 or any(_square(node) for node, _ in each) or _fetches(widths, 7) >= _fetches(widths, 8):
+    convs = [node for node in graph.nodes if node.op == "conv" and not node.out.is_constant]
+    widths = [(node.out.shape[-2], _of(node)) for node in convs]
+    if limits.lanes < 8 or any(map(_square, convs)) or _fetches(widths, 7) >= _fetches(widths, 8):
         return limits
     return replace(limits, lanes=7)
 
@@ -31,10 +31,9 @@ def _fetches(widths: list[tuple[int, int]], lanes: int) -> float:
 
 
 def _square(node: Node) -> bool:
-    """May it be computed in squares of 4 x 4, which go into eight lanes (winograd.py)?"""
-    if node.op != "conv" or node.attrs.get("groups", 1) > 1:
-        return False
-    return node.inputs[1].shape[:-2] == (3, 3) and node.attrs["strides"] == (1, 1)
+    """May a convolution be computed in squares of 4 x 4, which go into eight lanes (winograd.py)?"""
+    a = node.attrs
+    return node.inputs[1].shape[:-2] == (3, 3) and a["strides"] == (1, 1) and a.get("groups", 1) == 1
 
 
 def work(graph: Graph) -> int:
