@@ -52,19 +52,28 @@ layout(std140) uniform Params {
 #define KEPT(v, mask) v
 #endif
 
+#ifdef SQUARE
+#define SPOT(g) j = MINE(g, WINDOW - 1); spot[g] = ivec2(BEYOND(PLACE(j)) * tile.x, PLACE(j) - BEYOND(PLACE(j)) * LANES); INSIDE_(g, j)
+#define FETCHED(g) KEPT(texelFetch(x_, x_at(column + spot[g].x, row, spot[g].y), 0), inside[g] & here)
+#define LOADS EACH_TELL
+#else
+#define LOADS EACH_PIXEL(LOAD)
+#endif
+
 #ifdef KW
 // Of the window every SKIPth pixel is read. Where pixel j lies from input pixel x * STRIDE, so its layer and its column
 // up to the block, is known.
 #define SKIP (KW == 1 ? STRIDE : 1)
 #define PLACE(j) ((j) * SKIP - PAD)
-#define INSIDE(j) inside[j] = x * STRIDE + PLACE(j) >= 0 && x * STRIDE + PLACE(j) < size.z ? ~0u : 0u;
-#define LOAD(j) v[j] = KEPT(texelFetch(x_, AT(x_fold, column + BEYOND(PLACE(j)) * tile.x, row, PLACE(j) - BEYOND(PLACE(j)) * LANES), 0), inside[j] & here);
+#define INSIDE(j) INSIDE_(j, j)
+#define INSIDE_(i, j) inside[i] = x * STRIDE + PLACE(j) >= 0 && x * STRIDE + PLACE(j) < size.z ? ~0u : 0u;
+#define LOAD(j) v[j] = KEPT(texelFetch(x_, x_at(column + BEYOND(PLACE(j)) * tile.x, row, PLACE(j) - BEYOND(PLACE(j)) * LANES), 0), inside[j] & here);
 #define TAP(kx) k = tap + kx * c; MATRICES WITH_LANE(MULTIPLY, kx)
 #else
 #define STRIDE 1
 #define SKIP 1
 #define INSIDE(p)
-#define LOAD(p) ix = (x + p) * stride.z + kx * spread.z - pad.z; v[p] = KEPT(PIXEL(x_, x_fold, tile, row, ix, i + first + from), ix >= 0 && ix < size.z ? here : 0u);
+#define LOAD(p) ix = (x + p) * stride.z + kx * spread.z - pad.z; v[p] = KEPT(PIXEL(x_, x_at, tile, row, ix, i + first + from), ix >= 0 && ix < size.z ? here : 0u);
 #endif
 
 void main() {
@@ -81,7 +90,14 @@ void main() {
   int k, from = FIRST;
   SUMS
   EACH_LANE(ZERO)
+#ifdef SQUARE
+  TELLING
+  int j;
+  ivec2 spot[SQUARE];
+  EACH_GROUP(SPOT)
+#else
   EACH_PIXEL(INSIDE)
+#endif
   for (int kz = 0; kz < window.x; kz++) {
     int iz = z * stride.x + kz * spread.x - pad.x, depth = clamp(iz, 0, size.x - 1);
     for (int ky = 0; ky < window.y; ky++) {
@@ -92,7 +108,7 @@ void main() {
 #ifdef KW
       int column = block * STRIDE * tile.x + first + from;
       for (int i = 0; i < c4; i += TURN, column += TURN, tap += 4 * TURN) {
-        EACH_PIXEL(LOAD)
+        LOADS
         EACH_TAP(TAP)
       }
 #else

@@ -38,7 +38,7 @@ layout(std140) uniform Params {
 #ifdef MULTIPLIER
 #define LOAD(j) v[j] = KEPT(channels(tile, row, x * STRIDE + PLACE(j), f4), inside[j] & here);
 #else
-#define LOAD(j) v[j] = KEPT(texelFetch(x_, AT(x_fold, column + BEYOND(PLACE(j)) * tile.x, row, PLACE(j) - BEYOND(PLACE(j)) * LANES), 0), inside[j] & here);
+#define LOAD(j) v[j] = KEPT(texelFetch(x_, x_at(column + BEYOND(PLACE(j)) * tile.x, row, PLACE(j) - BEYOND(PLACE(j)) * LANES), 0), inside[j] & here);
 #endif
 #define TAP(kx) m = WEIGHT(f4, tap + kx); WITH_LANE(MULTIPLY, kx)
 #else
@@ -54,11 +54,11 @@ vec4 channels(ivec4 tile, int row, int x, int f4) {
   vec4 v;
   for (int i = 0; i < 4; i++) {
     int c = (4 * f4 + i) / MULTIPLIER;
-    v[i] = PIXEL(x_, x_fold, tile, row, x, c >> 2)[c & 3];
+    v[i] = PIXEL(x_, x_at, tile, row, x, c >> 2)[c & 3];
   }
   return v;
 #else
-  return PIXEL(x_, x_fold, tile, row, x, f4);
+  return PIXEL(x_, x_at, tile, row, x, f4);
 #endif
 }
 

@@ -7,7 +7,6 @@
 // Defines   PARTS   the sum over k is cut, each part a row of the result, for few rows leave a GPU idle. A row of x is an
 //                   image then, `down` rows of in_c4 texels with pixels as x_tile says, which nobody had to flatten; or a
 //                   vector, whose pixels are as long as a part
-//           UNROLL, EACH_TURN   how many texels of k a turn of the loop takes, and PRODUCT as often
 // Params    in_c: k in elements; in_c4, out_c4 in texels; across: parts in a row of the image, of `part` pixels each
 #include "tensor.glsl"
 
@@ -28,8 +27,15 @@ layout(std140) uniform Params {
 #include "sums.glsl"
 
 #define MATRIX(f) mat4(WEIGHT(f, k), WEIGHT(f, k + 1), WEIGHT(f, k + 2), WEIGHT(f, k + 3))
-#define MULTIPLY(p) ADD(p, texelFetch(x_, AT(x_fold, column, at.y, p), 0))
-#define PRODUCT MATRICES EACH_LANE(MULTIPLY) column += TURN; k += 4 * TURN;
+#ifdef SQUARE
+#define SPOT(g) layer[g] = MINE(g, LANES - 1);
+#define FETCHED(g) texelFetch(x_, ivec3(place, layer[g]), 0)
+#define MULTIPLY(p) ADD(p, v[p])
+#define PRODUCT place = x_at(column, at.y, 0).xy; MATRICES EACH_TELL EACH_LANE(MULTIPLY) column += TURN; k += 4 * TURN;
+#else
+#define MULTIPLY(p) ADD(p, texelFetch(x_, ivec3(place, p), 0))
+#define PRODUCT place = x_at(column, at.y, 0).xy; MATRICES EACH_LANE(MULTIPLY) column += TURN; k += 4 * TURN;
+#endif
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {
@@ -45,7 +51,7 @@ void main() {
     int column = BLOCK(tile, px) * tile.x, layer = LAYER(tile, px), turns = min(tile.x, whole - px * tile.x);
     for (int i = 0; i < turns; i++) {
       MATRICES
-      ADD(0, texelFetch(x_, AT(x_fold, column, row, layer), 0))
+      ADD(0, texelFetch(x_, x_at(column, row, layer), 0))
       column++;
       k += 4;
     }
@@ -54,7 +60,14 @@ void main() {
   int from = FIRST, turns = in_c4, column = x * turns + from;
   int k = (at.y / w_rows.x % w_rows.y) * in_c + 4 * from;
   x *= LANES;
-  for (int i = 0; i < turns; i += UNROLL * TURN) { EACH_TURN }
+  ivec2 place;
+#ifdef SQUARE
+  TELLING
+  vec4 v[LANES];
+  int layer[SQUARE];
+  EACH_GROUP(SPOT)
+#endif
+  for (int i = 0; i < turns; i += TURN) { PRODUCT }
 #endif
   EACH_LANE(JOIN)
   load_extras(at.y, f4);

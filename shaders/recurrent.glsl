@@ -39,8 +39,8 @@ vec4 activation(vec4 v) { ACTIVATION }
 vec4 recurrent(vec4 v) { RECURRENT }
 
 #define OLD(unit, layer) texelFetch(s_, ivec3(before.x + unit, before.y, layer), 0)
-#define INPUT(g) texelFetch(x_, AT(x_fold, j, now, g), 0)
-#define W(k, g) texelFetch(w_, AT(w_fold, j, first + k, g), 0)
+#define INPUT(g) texelFetch(x_, x_at(j, now, g), 0)
+#define W(k, g) texelFetch(w_, w_at(j, first + k, g), 0)
 #define ZERO(g) z[g] = vec4(0.0);
 #define MULTIPLY(g) z[g] += mat4(W(4 * k, g), W(4 * k + 1, g), W(4 * k + 2, g), W(4 * k + 3, g)) * v;
 #define PLUS(g) z[g] += INPUT(g);
@@ -55,7 +55,7 @@ void main() {
   int j = at.x, i = at.y, layer = i / each, now = i * steps + (layer == 0 ? t.x : t.y), first = layer * w_rows, n = units;
   ivec2 before = from + ivec2(0, i);
 #ifdef MASK
-  if (texelFetch(m_, AT(m_fold, 0, now, 0), 0).x == 0.0) {
+  if (texelFetch(m_, m_at(0, now, 0), 0).x == 0.0) {
     out_[0] = OLD(j, 0);
 #ifdef LSTM
     out_[1] = OLD(j, 1);
@@ -86,7 +86,7 @@ void main() {
 #endif
 #ifdef GRU
   vec4 u = recurrent(z[0] + INPUT(0)), r = recurrent(z[1] + INPUT(1));
-  vec4 y = activation(INPUT(2) + r * (z[2] + texelFetch(b_, AT(b_fold, j, layer, 0), 0)));
+  vec4 y = activation(INPUT(2) + r * (z[2] + texelFetch(b_, b_at(j, layer, 0), 0)));
   out_[0] = KEEP(u * OLD(j, 0) + (1.0 - u) * y);
 #endif
 #ifdef RESET

@@ -17,7 +17,7 @@ layout(std140) uniform Params {
 
 #include "epilogue.glsl"
 
-#define PLACE(q) PIXEL(x_, x_fold, tile, (image * had.x + q.x) * had.y + q.y, q.z, f4)
+#define PLACE(q) PIXEL(x_, x_at, tile, (image * had.x + q.x) * had.y + q.y, q.z, f4)
 #define STORE(p) out_[p] = tailed(epilogue(v[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {

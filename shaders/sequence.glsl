@@ -32,7 +32,7 @@ void main() {
     ivec3 from = ivec3(k / height * out_c4 + f4, k % height * rows + above + at.y, layer);
     if ((k & 1) == 0) v[p] = texelFetch(a_, from, 0); else v[p] = texelFetch(b_, from, 0);
 #ifdef ZERO_MASKED
-    if (texelFetch(m_, AT(m_fold, 0, (above + at.y) * steps + x + p, 0), 0).x == 0.0) v[p] = vec4(0.0);
+    if (texelFetch(m_, m_at(0, (above + at.y) * steps + x + p, 0), 0).x == 0.0) v[p] = vec4(0.0);
 #endif
   }
   EACH_LANE(STORE)

@@ -20,7 +20,7 @@ vec4 masked(vec4 v, int left, float other) {
   return vec4(v.x, left > 1 ? v.y : other, left > 2 ? v.z : other, left > 3 ? v.w : other);
 }
 
-#define TEXEL(i) texelFetch(x_, AT(x_fold, column + (i), row, layer), 0)
+#define TEXEL(i) texelFetch(x_, x_at(column + (i), row, layer), 0)
 
 vec4 softmax(int row, int x, int f4) {
   ivec4 tile = x_tile;

@@ -7,9 +7,23 @@
 //                   each other their sums through a derivative: where one side says 0, the difference is what the other
 //                   side says, exactly. It takes a driver whose dFdx is that of a fragment's own row (selftest.py asks
 //                   it) and control flow that is the same for all fragments of a draw.
+//           SQUARE  four neighbouring fragments share what they fetch. Columns 4 i to 4 i + 3 of a stacked draw are filters of
+//                   the same pixels, of which every fragment fetches every third only, and hears the others through
+//                   derivatives. It takes a driver whose dFdx is what the second fragment of a square says less what the
+//                   first one says, whose dFdy is what the third one says less that, and both the same for all four: so
+//                   are SwiftShader's. The fourth one is never heard. Of SQUARE groups of three pixels each, EACH_TELL
+//                   tells all into v; FETCHED(g) is what this fragment fetches of group g, its pixel there being MINE(g)
 // Source    derivatives as messages: Penner, Shader Amortization using Pixel Quad Message Passing, GPU Pro 2, 2011
 #ifndef WEIGHTS
 #define WEIGHTS mat4
+#endif
+
+#ifdef SQUARE
+#define TELLING vec4 t, u; ivec2 side = ivec2(gl_FragCoord.xy) & 1; int who = min(side.x + 2 * side.y, 2); uint mine = who == 0 ? ~0u : 0u;
+#define MINE(g, last) min(3 * (g) + who, last)
+#define TELL_1(g) v[3 * g] = FETCHED(g);
+#define TELL_2(g) t = FETCHED(g); u = kept(t, mine); v[3 * g] = -dFdx(u); t = kept(t, ~mine); v[3 * g + 1] = dFdx(t);
+#define TELL_3(g) TELL_2(g) v[3 * g + 2] = dFdy(t);
 #endif
 
 #ifdef PAIR

@@ -12,10 +12,14 @@
 // Weights are seen as (rows, 1, c), so they are one layer of plain rows: the file's bytes go there as they are. Where only
 // WEIGHT reads a constant it is a TEXTURE_2D (W_PLAIN): of an array a software GPU fetches at more than twice the cost.
 //
+// Where the fragments of a square of 2 x 2 work together (sums.glsl), a tensor of several layers is stacked: column 2 i + 1
+// lies below column 2 i, in row 2 row + 1, so that a square is four neighbouring columns of one row.
+//
 // A tensor too high or too wide for a texture is folded: rows beyond f.y go on f.z columns to the right, columns beyond
 // f.x go on f.w rows below, f being the parameter s_fold of sampler s_ and out_fold of the result. Where nothing a draw
-// touches is folded, FOLD is not defined and none of this exists. AT(f, column, row, layer) is where a texel lies, HERE
-// the column and row of this fragment.
+// touches is folded, FOLD is not defined and none of this exists.
+//
+// s_at(column, row, layer) is where a texel of sampler s_ lies, however that is; HERE the column and row of this fragment.
 //
 // A tensor may be drawn into its columns of a concatenation (PLACED): out_place is texels of a pixel there, how many of
 // them are not its own, and which is its first one. HERE is its own column all the same.
@@ -65,26 +69,24 @@ precision highp sampler2DArray;
 // EACH_LANE(M) is M(0) M(1) ... for all lanes, WITH_LANE(M, k) is M(k, 0) M(k, 1) ...: array indices stay literals.
 layout(location = 0) out vec4 out_[LANES];
 
+#define PLAIN(column, row, layer) ivec3(column, row, layer)
+#define STACKED(column, row, layer) ivec3((column) >> 1, 2 * (row) + ((column) & 1), layer)
 #ifdef FOLD
 ivec3 folded(ivec4 f, int column, int row, int layer) {
   int right = row / f.y, down = column / f.x;
   return ivec3(column - down * f.x + right * f.z, row - right * f.y + down * f.w, layer);
 }
-ivec2 unfolded(ivec4 f) {
-  ivec2 at = ivec2(gl_FragCoord.xy);
+ivec2 unfolded(ivec4 f, ivec2 at) {
   if (f.z > 0) return ivec2(at.x % f.z, at.y + at.x / f.z * f.y);
   return f.w > 0 ? ivec2(at.x + at.y / f.w * f.x, at.y % f.w) : at;
 }
-#define AT(f, column, row, layer) folded(f, column, row, layer)
-#define HERE(at) ivec2 at = unfolded(out_fold)
-#else
-#define AT(f, column, row, layer) ivec3(column, row, layer)
-#define HERE(at) ivec2 at = ivec2(gl_FragCoord.xy)
 #endif
+ivec2 unstacked(ivec2 at) { return ivec2(2 * at.x + (at.y & 1), at.y >> 1); }
+#define HERE(at) ivec2 at = OWN_AT(ivec2(gl_FragCoord.xy))
 
 #ifdef PLACED
 #undef HERE
-#define HERE(at) ivec2 at = ivec2(gl_FragCoord.xy); at.x -= out_place.z + at.x / out_place.x * out_place.y
+#define HERE(at) ivec2 at = OWN_AT(ivec2(gl_FragCoord.xy)); at.x -= out_place.z + at.x / out_place.x * out_place.y
 #endif
 
 // tile is (c4, lanes, factor, shift): where pixel px lies.
@@ -93,14 +95,14 @@ ivec2 unfolded(ivec4 f) {
 // The block that pixel j of a fragment's own lies in, from the fragment's: j is known beforehand, and may be negative.
 #define BEYOND(j) (((j) + 4096 * LANES) / LANES - 4096)
 // The four channels c4 of pixel px of sampler t.
-#define PIXEL(t, f, tile, row, px, c4) texelFetch(t, AT(f, BLOCK(tile, px) * tile.x + (c4), row, LAYER(tile, px)), 0)
+#define PIXEL(t, place, tile, row, px, c4) texelFetch(t, place(BLOCK(tile, px) * tile.x + (c4), row, LAYER(tile, px)), 0)
 
 #ifdef W_PLAIN
 #define WEIGHTS_IN sampler2D
-#define WEIGHT(f4, row) texelFetch(w_, AT(w_fold, f4, row, 0).xy, 0)
+#define WEIGHT(f4, row) texelFetch(w_, w_at(f4, row, 0).xy, 0)
 #else
 #define WEIGHTS_IN sampler2DArray
-#define WEIGHT(f4, row) texelFetch(w_, AT(w_fold, f4, row, 0), 0)
+#define WEIGHT(f4, row) texelFetch(w_, w_at(f4, row, 0), 0)
 #endif
 
 // v where the mask has all bits, zeros where it has none. Branches would cost a software GPU a third of its time.

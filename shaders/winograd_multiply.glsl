@@ -4,7 +4,6 @@
 //   -> (36, tiles, f)
 //
 // Defines   WIDE    the tiles of x_ fill several rows
-//           UNROLL  as in matmul.glsl
 // Params    rows, wide: rows of tiles in x_, tiles in a row; in_c in elements; in_c4, out_c4 in texels
 #include "tensor.glsl"
 
@@ -16,16 +15,29 @@ layout(std140) uniform Params {
 };
 
 #ifdef WIDE
-#define START(p) row[p] = (x + p) / wide; column[p] = (x + p - row[p] * wide) * texels; row[p] += i * rows;
-#define TILE(p) AT(x_fold, column[p] + c4, row[p], j)
+#define START(s, p) row[s] = (x + p) / wide; column[s] = (x + p - row[s] * wide) * texels; row[s] += i * rows;
+#define TILE(s) x_at(column[s] + c4, row[s], j)
+#elif defined(SQUARE)
+#define START(s, p) column[s] = (x + p) * texels;
+#define TILE(s) x_at(column[s] + c4, i, j)
 #else
-#define START(p)
-#define TILE(p) AT(x_fold, (x + p) * texels + c4, i, j)
+#define START(s, p)
+#define TILE(p) x_at((x + p) * texels + c4, i, j)
 #endif
-#define WEIGHT_(f, k) texelFetch(w_, AT(w_fold, f, k, j), 0)
+#define WEIGHT_(f, k) texelFetch(w_, w_at(f, k, j), 0)
 #define MATRIX(f) mat4(WEIGHT_(f, k), WEIGHT_(f, k + 1), WEIGHT_(f, k + 2), WEIGHT_(f, k + 3))
+#ifdef SQUARE
+#define SPOTS SQUARE
+#define SPOT(g) START(g, MINE(g, LANES - 1))
+#define FETCHED(g) texelFetch(x_, TILE(g), 0)
+#define MULTIPLY(p) ADD(p, v[p])
+#define PRODUCT MATRICES EACH_TELL EACH_LANE(MULTIPLY) c4 += TURN; k += 4 * TURN;
+#else
+#define SPOTS LANES
+#define SPOT(p) START(p, p)
 #define MULTIPLY(p) ADD(p, texelFetch(x_, TILE(p), 0))
 #define PRODUCT MATRICES EACH_LANE(MULTIPLY) c4 += TURN; k += 4 * TURN;
+#endif
 #define STORE(p) out_[p] = sum[p];
 #include "sums.glsl"
 
@@ -35,12 +47,18 @@ void main() {
   int texels = in_c4;
   x *= LANES;
   SUMS
-#ifdef WIDE
-  int row[LANES], column[LANES];
+#if defined(WIDE) || defined(SQUARE)
+  int row[SPOTS], column[SPOTS];
 #endif
-  EACH_LANE(START)
+#ifdef SQUARE
+  TELLING
+  vec4 v[LANES];
+  EACH_GROUP(SPOT)
+#else
+  EACH_LANE(SPOT)
+#endif
   EACH_LANE(ZERO)
-  for (int turn = 0; turn < texels; turn += UNROLL * TURN) { EACH_TURN }
+  for (int turn = 0; turn < texels; turn += TURN) { PRODUCT }
   EACH_LANE(JOIN)
   EACH_LANE(STORE)
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -198,18 +199,20 @@ def reductions() -> Iterator[Case]:
             ((3,), (2,), ((1, 1),), (2, 13, 5)),
             ((2, 2, 2), (2, 2, 2), ((0, 0),) * 3, (1, 4, 4, 9, 3)),
         ):
-
-            def pooled(x: Any, fn: str = fn, w: Any = window, s: Any = strides, p: Any = pads) -> Any:
-                return ops.pool(x, fn=fn, window_=w, strides=s, pads=p)
-
+            pooled = partial(ops.pool, fn=fn, window_=window, strides=strides, pads=pads)
             yield Case(f"pool {fn} {window} {strides} {pads} {shape}", pooled, (shape,))
+    for floor, value in ((0.0, 0.0), (-1.0, 0.0), (0.0, 0.5)):
+
+        def padded(x: Any, floor: float = floor, value: float = value) -> Any:
+            x = ops.pad(ops.maximum(x, floor), pads=((0, 0), (1, 1), (1, 2), (0, 0)), value=value)
+            return ops.pool(x, fn="max", window_=(3, 3), strides=(2, 2), pads=ZERO)
+
+        yield Case(f"pool of what is at least {floor} with {value} around", padded, ((1, 7, 9, 13),))
     for axes, shape in (((3,), (2, 3, 9, 5)), ((1,), (3, 13)), ((1,), (2, 7, 4)), ((1, 2), (2, 3, 5, 4)), ((0,), (9,))):
         yield Case(f"softmax {axes} {shape}", lambda x, a=axes: ops.softmax(x, axes=a), (shape,))
         yield Case(f"log_softmax {axes} {shape}", lambda x, a=axes: ops.log_softmax(x, axes=a), (shape,))
-        normalize = Case(
-            f"normalize {axes} {shape}", lambda x, a=axes: ops.normalize(x, axes=a, epsilon=1e-3), (shape,)
-        )
-        yield normalize
+        normalized = partial(ops.normalize, axes=axes, epsilon=1e-3)
+        yield Case(f"normalize {axes} {shape}", normalized, (shape,))
         large = Case(f"softmax of large {axes} {shape}", lambda x, a=axes: ops.softmax(x * 100.0, axes=a), (shape,))
         yield large
     for lead, t, c, s, f in (((2, 3), 5, 4, 7, 9), ((1,), 1, 3, 1, 1), ((2,), 35, 8, 13, 8)):
@@ -246,11 +249,8 @@ def movements() -> Iterator[Case]:
         ((1, 0, 0, 1), (2, 3, 9, 4), (1, 2, 3, 2)),
     ]
     for begin, end, step in cuts:
-        yield Case(
-            f"slice {begin} {end} {step}",
-            lambda x, b=begin, e=end, s=step: ops.slice_(x, begin=b, end=e, step=s),
-            ((2, 3, 9, 5),),
-        )
+        cut = partial(ops.slice_, begin=begin, end=end, step=step)
+        yield Case(f"slice {begin} {end} {step}", cut, ((2, 3, 9, 5),))
     for axis, shapes in (
         (3, ((2, 3, 9, 5), (2, 3, 9, 4), (2, 3, 9, 1))),
         (3, ((1, 4, 9, 8), (1, 4, 9, 4))),

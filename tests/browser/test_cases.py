@@ -1,5 +1,5 @@
 """The op table in a real browser: every row on every backend against numpy, in one Pyodide; on webgl2 as small models
-are planned, and as large ones are, for fragments that write eight texels or seven."""
+are planned, and as large ones are, for fragments that write eight texels or seven, in squares of four or alone."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from tests.cases import TOLERANCE, Case, cases
 
 TABLE = Path(__file__).parents[1] / "cases.py"
-BACKENDS = ["webgl2", "webgl2 8", "webgl2 7", "wasm"]
+BACKENDS = ["webgl2", "webgl2 8 4", "webgl2 7 4", "webgl2 8 1", "wasm"]
 
 pytestmark = pytest.mark.driver_timeout(300)
 
@@ -26,8 +26,9 @@ from webkeras.graph import run
 fitted = context.fitted
 
 def measured(case, backend):
-    backend, *lanes = backend.split()
-    context.fitted = (lambda graph, limits, little: replace(limits, lanes=int(lanes[0]))) if lanes else fitted
+    backend, *numbers = backend.split()
+    asked = dict(zip(("lanes", "neighbours"), map(int, numbers)))
+    context.fitted = (lambda graph, limits, little: replace(limits, **asked)) if asked else fitted
     backend = choose(backend)
     graph = case.graph()
     want = run(graph, case.feed())

@@ -192,16 +192,16 @@ def test_a_driver_that_lies_is_found_out_before_the_first_answer(python):
     assert left == 0
 
 
-def test_a_driver_that_lies_in_pairs_only_is_taken_without(python):
-    pairs, error, left = python.run_async('''
-    with driver("made.pairs = true", "made.pairs"):
+def test_a_driver_whose_fragments_lie_to_each_other_only_is_taken_without(python):
+    neighbours, error, left = python.run_async('''
+    with driver("made.neighbours = 2", "made.neighbours > 1"):
         backend = choose("webgl2")
-        before = backend.runner.textures, backend.limits.pairs
+        before = backend.runner.textures, backend.limits.neighbours
         e = await backend.prepare_async(dense(0.5))
         error = off((await e.run_async({"x": x.ravel()}))["y"], once)
         e.free()
-    [[before[1], backend.limits.pairs], error, backend.runner.textures - before[0]]
+    [[before[1], backend.limits.neighbours], error, backend.runner.textures - before[0]]
     ''')
-    assert pairs == [True, False]
+    assert neighbours == [2, 1]
     assert error < 1e-6
     assert left == 0

@@ -21,10 +21,11 @@ def test_the_self_test_knows_the_answers():
     assert selftest.complaint({k: list(y) for k, y in selftest.ANSWERS.items()}) == ""
 
 
-def test_the_self_test_asks_for_shared_sums():
+@pytest.mark.parametrize(("neighbours", "define"), [(2, "PAIR"), (4, "SQUARE")])
+def test_the_self_test_asks_for_what_fragments_share(neighbours, define):
     """A driver with other derivatives must not be trusted with them: one of its draws has to depend on them."""
-    asked = [s for s in plan(selftest.graph(), Limits(pairs=True)).prepare if "PAIR" in s.defines]
-    assert any(s.viewport[2] > 2 and s.viewport[3] > 1 for s in asked)
+    asked = [s for s in plan(selftest.graph(), Limits(neighbours=neighbours)).prepare if define in s.defines]
+    assert any(s.viewport[2] * s.viewport[3] > 4 and s.viewport[3] > 1 for s in asked)
 
 
 def test_the_self_test_notices_a_liar():

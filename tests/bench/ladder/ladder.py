@@ -50,7 +50,8 @@ RUNGS: dict[str, Callable[[Limits], Limits]] = {
     "winograd_64": set_to(winograd, "WIDEST", 64 * 64),
     "whole_sums": set_to(kernels, "ENOUGH", 1),
     "lanes4": lambda limits: replace(limits, lanes=4),
-    "pairs": lambda limits: replace(limits, pairs=True),
+    "pairs": lambda limits: replace(limits, neighbours=2),
+    "squares": lambda limits: replace(limits, neighbours=4),
     "half": lambda limits: replace(limits, half=True),
 }
 

@@ -32,7 +32,7 @@ tested = 0.0  # milliseconds, in all, that models waited for the self-test while
 
 def passes(graph: Graph, limits: Limits) -> Graph:
     """The graph as this backend wants it."""
-    return fuse(fold(expand(graph, NATIVE)), EPILOGUES, limits.samplers - 2, again=True)
+    return fuse(fold(expand(graph, NATIVE), kernels=False), EPILOGUES, limits.samplers - 2, again=True)
 
 
 def plan(graph: Graph, limits: Limits | None = None, little: int = 0) -> Plan:
@@ -117,13 +117,13 @@ def _complaint(found: Mapping[str, Any]) -> str:
 
 
 def _judge(why: str) -> None:
-    """The self-test is over: passed; or repeated without pairs, for derivatives may be of another row; or refused."""
+    """The self-test is over: passed; or repeated, no fragment telling another one anything; or refused."""
     global _runner, _test, _refused
     if _test:
         _test.free()
     _test = None
-    if why and _runner.pairs:
-        _runner.pairs = False
+    if why and _runner.neighbours > 1:
+        _runner.neighbours = 1
         _begin_test()
     elif why:
         from js import console
@@ -134,7 +134,7 @@ def _judge(why: str) -> None:
 
 def _limits(made: Any) -> Limits:
     found = made.limits()
-    return Limits(found.max_size, found.lanes, found.samplers, found.half, pairs=found.pairs)
+    return Limits(found.max_size, found.lanes, found.samplers, found.half, neighbours=found.neighbours)
 
 
 def _ours(e: Exception, planned: Plan) -> Exception:

@@ -54,18 +54,18 @@ def _operand(planner: Any, extras: Extras, v: Value, shape: Shape, out: Tile) ->
         return _shared(extras, name, f"texelFetch({e}, ivec3(0), 0).xxxx")
     if v.size == out.size:
         extras.inputs[e] = planner.get(v, out)
-        extras.locals.append(f"vec4 {name} = texelFetch({e}, AT({e}_fold, col, row, lane), 0);")
+        extras.locals.append(f"vec4 {name} = texelFetch({e}, {e}_at(col, row, lane), 0);")
         return name
     if v.size == v.shape[-1] == out.c:
         extras.inputs[e] = planner.get(v, planner.rows(v, v.size))
-        return _shared(extras, name, f"texelFetch({e}, AT({e}_fold, f4, 0, 0), 0)")
+        return _shared(extras, name, f"texelFetch({e}, {e}_at(f4, 0, 0), 0)")
     padded = (1,) * (len(shape) - v.ndim) + v.shape
     kept = kept_rows(padded[:-2], shape[:-2])
     if kept is None:  # no single rule of rows: repeat the elements first
         from webkeras.backends.webgl2.movement import broadcast
 
         extras.inputs[e] = broadcast(planner, v, shape, out)
-        extras.locals.append(f"vec4 {name} = texelFetch({e}, AT({e}_fold, col, row, lane), 0);")
+        extras.locals.append(f"vec4 {name} = texelFetch({e}, {e}_at(col, row, lane), 0);")
         return name
     extras.inputs[e] = planner.get(v)
     layout = planner.tile(v)
@@ -74,10 +74,10 @@ def _operand(planner: Any, extras: Extras, v: Value, shape: Shape, out: Tile) ->
     extras.params[f"{e}_rows"] = kept
     c4 = "0" if spread else "f4"
     if layout.w == 1:
-        return _shared(extras, name, f"texelFetch({e}, AT({e}_fold, {c4}, {row}, 0), 0){spread}")
+        return _shared(extras, name, f"texelFetch({e}, {e}_at({c4}, {row}, 0), 0){spread}")
     extras.declared.append(f"ivec4 {e}_tile;")
     extras.params[f"{e}_tile"] = layout.param
-    extras.locals.append(f"vec4 {name} = PIXEL({e}, {e}_fold, {e}_tile, {row}, x, {c4}){spread};")
+    extras.locals.append(f"vec4 {name} = PIXEL({e}, {e}_at, {e}_tile, {row}, x, {c4}){spread};")
     return name
 
 

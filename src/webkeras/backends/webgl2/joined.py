@@ -27,16 +27,17 @@ class Part:
 
     def window(self, own: Tile) -> tuple[tuple[int, int, int, int], tuple[int, int]]:
         """(viewport, times): a rectangle for every block of pixels, and how many of them how many columns apart."""
-        return (self.offset, 0, own.c4, own.rows), (-(-own.w // own.lanes), self.layout.c4)
+        high = 1 + self.layout.stacked
+        times = -(-own.w // own.lanes), self.layout.c4 // high
+        return (self.offset // high, 0, own.c4 // high, own.rows * high), times
 
     def param(self, own: Tile) -> tuple[int, int, int]:
         """What HERE of tensor.glsl wants."""
         return self.layout.c4, self.layout.c4 - own.c4, self.offset
 
-    @property
-    def even(self) -> bool:
-        """Do columns that lie in pairs within the part lie so in the whole?"""
-        return self.offset % 2 == self.layout.c4 % 2 == 0
+    def keeps(self, n: int) -> bool:
+        """Do n columns that begin at a multiple of n within the part do so in the whole?"""
+        return self.offset % n == self.layout.c4 % n == 0
 
 
 def parts(planner: Planner, graph: Graph) -> dict[int, Part]:
@@ -53,6 +54,8 @@ def parts(planner: Planner, graph: Graph) -> dict[int, Part]:
             continue
         layout = planner.tile(node.out)
         if layout.folded or node.out.ndim < 2 or any(v.shape[-1] % 4 for v in node.inputs[:-1]):
+            continue
+        if layout.stacked and any(planner.tile(v).c4 % 2 for v in node.inputs):
             continue
         outer = found.get(id(node.out), Part(node.out, 0, layout))
         offset = outer.offset

@@ -7,7 +7,7 @@ from typing import Any
 from webkeras import ops
 from webkeras.backends.webgl2 import movement
 from webkeras.backends.webgl2.epilogue import epilogue
-from webkeras.backends.webgl2.layout import Tile, lanes
+from webkeras.backends.webgl2.layout import Tile, flat, tile
 from webkeras.backends.webgl2.recurrent import recurrent, scan
 from webkeras.backends.webgl2.winograd import pays, winograd
 from webkeras.errors import BackendError
@@ -89,11 +89,22 @@ def windows(planner: Any, node: Node, kernel: Shape, layout: Tile) -> tuple[dict
     return params, defines
 
 
-def paired(planner: Any, made: Value, out: Tile, in_c4: int) -> dict[str, str | int]:
-    """The define of sums.glsl where two neighbouring columns are filters of the same pixels."""
-    part = planner.parts.get(id(made))
-    even = out.c4 % 2 == in_c4 % 2 == 0 and (part is None or part.even)
-    return {"PAIR": 1} if planner.limits.pairs and even and out.lanes > 1 and not out.folded else {}
+def shared(planner: Any, made: Value, out: Tile, in_c4: int, window: int, known: bool = True) -> dict[str, str | int]:
+    """The defines of sums.glsl where neighbouring columns are filters of the same pixels, of which `window` are read,
+    at addresses `known` beforehand or not.
+
+    Pairs go without windows, which want the registers; squares without what is not eight wide: little is shared there.
+    """
+    n, part = planner.limits.neighbours, planner.parts.get(id(made))
+    if n == 1 or out.c4 % n or out.lanes == 1 or out.folded or (part and not part.keeps(n)):
+        return {}
+    if n == 2:
+        return {} if in_c4 % 2 or window > out.lanes else {"PAIR": 1}
+    if not out.stacked or out.lanes < 8 or not known:
+        return {}
+    whole, rest = divmod(window, 3)
+    groups = [*(f"TELL_3({i})" for i in range(whole)), *([f"TELL_{rest}({whole})"] if rest else [])]
+    return {"SQUARE": len(groups), "EACH_GROUP": f"EACH_{len(groups)}", "EACH_TELL": " ".join(groups)}
 
 
 def conv(planner: Any, node: Node) -> None:
@@ -121,8 +132,8 @@ def conv(planner: Any, node: Node) -> None:
     apart = groups > 1
     if cg < 4 and size(node.out.shape) * size(kernel) > SMALL:
         defines["FEW"] = cg
-    elif defines.get("KW", 1) == 1 and (not apart or f // groups % 8 == 0):  # wider windows want the registers
-        defines |= paired(planner, node.out, layout, -(-cg // 4))
+    elif not apart or f // groups % (4 * planner.limits.neighbours) == 0:
+        defines |= shared(planner, node.out, layout, -(-cg // 4), int(defines["WINDOW"]), "KW" in defines)
     channels |= {"group_f4": f // groups // 4 if apart else layout.c4, "group_c4": cg // 4 if apart else 0}
     draw(planner, "conv.glsl", node, layout, inputs, {**params, **channels}, defines)
 
@@ -177,9 +188,8 @@ def product(planner: Any, node: Node, w_rows: tuple[int, int]) -> None:
     while layout.lanes == 1 and parts * layout.c4 * layout.rows < ENOUGH and k4 > 32 * parts:
         parts *= 2
     if parts == 1:
-        pair = paired(planner, node.out, layout, k4)
-        turns = unrolled(1) | pair if pair else unrolled(k4)
-        return draw(planner, "matmul.glsl", node, layout, {**inputs, "x_": planner.get(x)}, params, turns)
+        share = shared(planner, node.out, layout, k4, layout.lanes)
+        return draw(planner, "matmul.glsl", node, layout, {**inputs, "x_": planner.get(x)}, params, share)
     if image := unflattened(planner, x, layout.rows, parts):
         lies = planner.tile(image)
         down = lies.rows // layout.rows
@@ -208,12 +218,6 @@ def unflattened(planner: Any, x: Value, rows: int, parts: int) -> Value | None:
     lies = planner.tile(image)
     fits = image.ndim > 2 and lies.c % 4 == 0 and lies.rows % rows == 0 and lies.rows // rows * lies.w >= parts
     return image if fits and (id(image), lies) in planner.places else None
-
-
-def unrolled(k4: int) -> dict[str, str | int]:
-    """The defines of a loop over k4 texels that takes two at a turn where it can: fetches that wait wait together."""
-    turn = 2 - k4 % 2
-    return {"UNROLL": turn, "EACH_TURN": "PRODUCT " * turn}
 
 
 def pool(planner: Any, node: Node) -> None:
@@ -315,8 +319,6 @@ def softmax(planner: Any, node: Node) -> None:
 
 def take(planner: Any, node: Node) -> None:
     """Rows of a table; other axes are transposed to the front."""
-    from webkeras.backends.webgl2.layout import flat
-
     table, indices = node.inputs[:2]
     axis, n = node.attrs["axis"], table.shape[node.attrs["axis"]]
     if axis:
@@ -327,8 +329,7 @@ def take(planner: Any, node: Node) -> None:
         return _alias(planner, node, ops.transpose(y, perm=back))
     c = table.size // n
     shape = (*indices.shape, c)
-    w = shape[-2] if len(shape) > 1 else 1
-    layout = Tile(size(shape[:-2]), w, c, lanes(w, planner.limits)).within(planner.limits)
+    layout = tile(shape, planner.limits)
     order = flat(indices.size, planner.limits)
     inputs = {"w_": planner.get(table, planner.rows(table, c)), "i_": planner.get(indices, order)}
     params = {"out_w": layout.w, "out_c4": layout.c4, "count": n, "i_width": order.width}

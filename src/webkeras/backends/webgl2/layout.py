@@ -18,7 +18,8 @@ class Limits:
     samplers: int = 16
     half: bool = False  # textures hold 16-bit floats: half the memory and traffic, three decimal digits
     winograd: bool = True
-    pairs: bool = False  # two neighbouring fragments can tell each other their sums (shaders/sums.glsl)
+    #: Fragments that tell each other something (sums.glsl): two in a row their sums, four in a square what they fetch.
+    neighbours: int = 1
 
 
 NARROW = 1 << 12  # as wide an image as numbers of lanes are for that 16 bits of `param` divide by
@@ -30,6 +31,7 @@ class Tile:
     """A tensor as (rows, w, c) in `lanes` layers, folded where a texture cannot be as high or as wide as it is.
 
     fold: (columns before they go on below, rows before they go on to the right, width, height), as tensor.glsl has it.
+    stacked: every other column lies below the one before; such a tensor is not folded.
     """
 
     rows: int
@@ -37,6 +39,7 @@ class Tile:
     c: int
     lanes: int
     fold: tuple[int, int, int, int] = (NEVER, NEVER, 0, 0)
+    stacked: bool = False
 
     @property
     def c4(self) -> int:
@@ -59,6 +62,8 @@ class Tile:
     def texture(self) -> tuple[int, int, int]:
         """Width, height, layers."""
         (width, height), (columns, rows, *_) = self.plain, self.fold
+        if self.stacked:
+            return -(-width // 2), 2 * height, self.lanes
         right, below = -(-height // rows), -(-width // columns)
         return min(width, columns) * right, min(height, rows) * below, self.lanes
 
@@ -74,8 +79,10 @@ class Tile:
         return self.c4, self.lanes, *((1, shift) if self.lanes == 1 << shift else (65536 // self.lanes + 1, 16))
 
     def within(self, limits: Limits) -> Tile:
-        """The same, folded if need be."""
+        """The same, folded if need be, or stacked where fragments of a square work together: an image, never rows."""
         (width, height), most = self.plain, limits.max_size
+        if limits.neighbours == 4 and self.lanes > 1 and 2 * height <= most and width <= 2 * most:
+            return replace(self, stacked=True)
         if height > most:
             return replace(self, fold=(NEVER, _part(height, most), width, 0))
         if width > most:
@@ -97,6 +104,7 @@ class Flat:
 
     fold: ClassVar[tuple[int, int, int, int]] = (NEVER, NEVER, 0, 0)
     folded: ClassVar[bool] = False
+    stacked: ClassVar[bool] = False
 
     @property
     def texture(self) -> tuple[int, int, int]:

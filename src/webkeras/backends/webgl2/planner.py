@@ -89,6 +89,15 @@ class Plan:
         return "\n".join(lines)
 
 
+def _whereabouts(name: str, layout: Layout) -> tuple[str, str]:
+    """The define of tensor.glsl that says how what a sampler reads lies, or what is drawn."""
+    if name == "out":
+        return ("OWN_AT(at)", "unfolded(out_fold, at)") if layout.folded else ("OWN_AT", "unstacked" * layout.stacked)
+    if layout.folded:
+        return f"{name}_at(column, row, layer)", f"folded({name}_fold, column, row, layer)"
+    return f"{name}_at", "STACKED" if layout.stacked else "PLAIN"
+
+
 class Planner:
     """Collects textures and draws while kernels lower one node after another."""
 
@@ -254,12 +263,14 @@ class Planner:
             "WITH_LANE": f"WITH_{n}",
             "EXTRA_PARAMS": "",
         }
-        lies = {f"{s.rstrip('_')}_fold": self.textures[t].layout for s, t in inputs.items()}
-        lies["out_fold"] = self.textures[targets[0][0]].layout
+        lies = {s.rstrip("_"): self.textures[t].layout for s, t in inputs.items()}
+        lies["out"] = self.textures[targets[0][0]].layout
         common |= defines
-        if any(v.folded for v in lies.values()):
-            common |= {"FOLD": 1, "EXTRA_PARAMS": f"ivec4 {', '.join(lies)}; {common['EXTRA_PARAMS']}"}
-            params = {**params, **{k: v.fold for k, v in lies.items()}}
+        folded = {f"{s}_fold": v.fold for s, v in lies.items() if v.folded}
+        if folded:
+            common |= {"FOLD": 1, "EXTRA_PARAMS": f"ivec4 {', '.join(folded)}; {common['EXTRA_PARAMS']}"}
+            params = {**params, **folded}
+        common |= dict(_whereabouts(s, v) for s, v in lies.items())
         self.steps.append(Step(shader, common, dict(inputs), tuple(targets), viewport, params, label, times))
 
     def _flatten(self) -> None:

@@ -55,7 +55,8 @@ class Loop:
     def start(self, states: tuple[Value, ...]) -> int:
         """The states before the first step, in layers."""
         parts = [ops.reshape(s, shape=(self.samples, 1, self.units)) for s in states]
-        return int(self.planner.get(parts[0] if len(parts) == 1 else ops.concat(*parts, axis=1)))
+        layout = Tile(self.samples, len(parts), self.units, len(parts))
+        return int(self.planner.get(parts[0] if len(parts) == 1 else ops.concat(*parts, axis=1), layout))
 
     def give(self, node: Node, above: int, mask: int | None) -> None:
         """A layer's outputs, those that somebody reads: all steps' first state, then the last step's states."""

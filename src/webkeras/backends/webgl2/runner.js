@@ -15,8 +15,8 @@ globalThis.webkerasRunner = (() => {
   // Milliseconds of drawing, after which the page has its turn. A worker, where only messages wait, reads directly.
   const SLICE = globalThis.document ? 8 : Infinity;
   const FLUSH = 12; // draws after which a GPU begins, while the next ones are recorded
-  // Not asked whether fragments can tell each other their sums: derivatives of another row; phones' few registers.
-  const ALONE = /SwiftShader|Adreno|Mali|PowerVR/;
+  // Fragments that tell each other something, if the self-test agrees (sums.glsl); phones have few registers for it.
+  const told = (name) => (/SwiftShader/.test(name) ? 4 : /Adreno|Mali|PowerVR/.test(name) ? 1 : 2);
 
   // Dispatches "contextlost" and "contextrestored"; after the latter everything runs as before.
   class Runner extends EventTarget {
@@ -45,7 +45,7 @@ globalThis.webkerasRunner = (() => {
       this.textures = 0; // created minus freed
       this.vertex = this.compile(gl.VERTEX_SHADER, VERTEX);
       const masked = gl.getParameter(gl.RENDERER) === "WebKit WebGL" && gl.getExtension("WEBGL_debug_renderer_info");
-      this.pairs ??= !ALONE.test(gl.getParameter(masked ? masked.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+      this.neighbours ??= told(gl.getParameter(masked ? masked.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
       this.lost = false;
     }
 
@@ -61,7 +61,7 @@ globalThis.webkerasRunner = (() => {
       return {
         max_size: Math.min(get("MAX_TEXTURE_SIZE"), get("MAX_VIEWPORT_DIMS")[0]),
         lanes: Math.min(8, get("MAX_DRAW_BUFFERS"), get("MAX_COLOR_ATTACHMENTS")) >= 8 ? 8 : 4,
-        samplers: get("MAX_TEXTURE_IMAGE_UNITS"), half: !this.full, pairs: this.pairs,
+        samplers: get("MAX_TEXTURE_IMAGE_UNITS"), half: !this.full, neighbours: this.neighbours,
       };
     }
 

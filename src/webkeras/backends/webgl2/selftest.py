@@ -1,6 +1,6 @@
 """Does this driver compute? Two convolutions, summed, and a recurrent step, whose answers are known, before all else.
 
-The fragments of the second one, a product, tell each other their sums (shaders/sums.glsl) where they might; where that
+The fragments of the second one, a product, tell each other something (shaders/sums.glsl) where they might; where that
 goes wrong, all is asked again without. Many a model has the programs of the two.
 """
 

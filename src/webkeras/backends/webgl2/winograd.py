@@ -37,12 +37,13 @@ def _layouts(planner: Any, node: Node) -> tuple[Tile, Tile, Tile]:
     count = n * -(-h // 4) * -(-w // 4)
     wide = min(count, planner.limits.max_size // -(-c // 4))
     tiles = Tile(6 * -(-count // wide), 6 * wide, c, 6)
-    return Tile(6 * c, 6, f, 6), tiles, Tile(36, count, f, lanes(count, planner.limits))
+    products = Tile(36, count, f, lanes(count, planner.limits)).within(planner.limits)
+    return Tile(6 * c, 6, f, 6), tiles, products
 
 
 def winograd(planner: Any, node: Node) -> None:
     """Kernel (once), input, products, output."""
-    from webkeras.backends.webgl2.kernels import draw, paired, unrolled
+    from webkeras.backends.webgl2.kernels import draw, shared
 
     x, w = node.inputs[:2]
     c, f = w.shape[-2:]
@@ -65,8 +66,7 @@ def winograd(planner: Any, node: Node) -> None:
     parts = planner.emit("winograd_input.glsl", node, turned, tiles, {"x_": planner.get(x)}, params)
     params = {"rows": tiles.rows // 6, "wide": tiles.w // 6, "in_c": c, "in_c4": tiles.c4, "out_c4": products.c4}
     inputs = {"x_": parts, "w_": made}
-    pair = paired(planner, multiplied, products, tiles.c4)
-    defines = unrolled(1 if pair else tiles.c4) | pair | ({"WIDE": 1} if tiles.rows > 6 else {})
+    defines = shared(planner, multiplied, products, tiles.c4, products.lanes) | ({"WIDE": 1} if tiles.rows > 6 else {})
     sums = planner.emit("winograd_multiply.glsl", node, multiplied, products, inputs, params, defines)
     layout = planner.tile(node.out)
     params = {"x_tile": products.param, "tiles": (th, tw), "out_h": h, "out_c4": layout.c4}
