@@ -98,6 +98,7 @@ def test_what_a_model_keeps_on_the_gpu_feeds_another(python):
     python.run(MODELS)
     far, reads, kind, gone = python.run('''
     a, b, c = model("webgl2"), model("webgl2"), model("reference")
+    context.test()  # which reads too
     js.eval("""(gl) => { const read = gl.readPixels; gl.downloads = 0;
       gl.readPixels = (...a) => { gl.downloads++; return read.apply(gl, a); }; }""")(context.runner().gl)
     kept = a.predict(batch, keep=True)
