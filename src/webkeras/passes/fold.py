@@ -63,8 +63,8 @@ def fold(graph: Graph, kernels: bool = True) -> Graph:
             if inner and inner[1].shape == pair[1].shape:
                 y: Value = ops.add(inner[0], ops.add(inner[1], pair[1]))
                 return y
-        before = node.inputs[0].node
-        if node.op in ("conv", "pool") and before and before.op == "pad" and own(node.inputs[0]):
+        before = node.inputs[0].node if node.op in ("conv", "pool") else None
+        if before and before.op == "pad" and own(node.inputs[0]):
             around = before.attrs["pads"]
             if not before.attrs.get("value") and around[0] == around[-1] == (0, 0):
                 pads = tuple((a + c, b + d) for (a, b), (c, d) in zip(around[1:-1], node.attrs["pads"], strict=True))
