@@ -20,8 +20,14 @@ class Page:
         self.address = address
 
     def open(self, path: str) -> None:
-        """Open a page by its path inside dist/web."""
-        self.driver.get(f"{self.address}/{path}")
+        """Open a page by its path inside dist/web. Of thousands, chromedriver opens one empty: then again."""
+        for _ in range(2):
+            self.driver.get(f"{self.address}/{path}")
+            url, html = self.driver.execute_script("return [document.URL, document.documentElement.outerHTML]")
+            if html != "<html><head></head><body></body></html>":
+                return
+            print(f"{path} was opened and the tab is empty, at {url}")
+        raise AssertionError(f"{path} was opened twice and the tab is empty, at {url}")
 
     def js(self, body: str, *args: Any) -> Any:
         """What the body of an async function returns, whose arguments are `args`; raises what it throws."""
