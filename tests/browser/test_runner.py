@@ -11,6 +11,7 @@ from webkeras import ops
 from webkeras.backends.webgl2 import selftest
 from webkeras.backends.webgl2.context import plan
 from webkeras.backends.webgl2.layout import Limits
+from webkeras.backends.webgl2.planner import COMPUTED
 from webkeras.backends.webgl2.program import program
 from webkeras.graph import Graph, Literal, Value, run
 
@@ -215,6 +216,83 @@ def test_an_output_feeds_another_plan_without_leaving_the_gpu(page):
     )  # fmt: skip
     assert error(found["y"]["y"], wanted(second, wanted(first, X1))) < 1e-6
     assert (found["read"], found["left"]) == (1, 0)
+
+
+@pytest.mark.parametrize("neighbours", [1, 4])
+@pytest.mark.parametrize("lost", [False, True], ids=["", "the context is lost between"])
+def test_an_image_of_few_channels_on_the_gpu_is_laid_out_there(page, neighbours, lost):
+    """Arrays go up as kernels read them; what is on the GPU takes a program more, which compiles only then."""
+    kernel = np.random.default_rng(5).uniform(-1, 1, (3, 3, 3, 3))
+    w = Value(kernel.shape, constant=Literal(kernel.shape, tuple(kernel.ravel().tolist())))
+    x = Value((2, 9, 21, 3), name="x")
+    graph = Graph({"x": x}, {"y": ops.conv(x, w, strides=(1, 1), pads=((1, 1), (1, 1)))})
+    image = np.random.default_rng(6).uniform(-1, 1, x.shape).astype("float32")
+    found = page.js(
+        START
+        + """
+        const a = open(args[1]), b = open(args[1]), x = feed({ x: args[2] }), answers = [], programs = [];
+        const made = r.textures, before = r.programs.size;
+        for (const again of [false, args[3]]) {
+          if (again) {
+            const loss = r.gl.getExtension("WEBGL_lose_context");
+            const back = new Promise((yes) => r.addEventListener("contextrestored", yes));
+            loss.loseContext();
+            await new Promise((done) => setTimeout(done, 50));
+            loss.restoreContext();
+            await back;
+          }
+          r.run(a, x);
+          programs.push(r.programs.size);
+          for (let i = 0; i < 2; i++) {
+            r.run(b, { x: { exe: a, output: "y" } });
+            answers.push(floats(r.read(b)).y);
+          }
+          programs.push(r.programs.size);
+          r.run(b, x);
+          answers.push(floats(r.read(b)).y);
+        }
+        const told = { answers, programs, more: r.textures - made, failed: r.gl.getError() };
+        r.free(a); r.free(b);
+        return { ...told, before, left: r.textures };
+        """,
+        RUNNER, planned(graph, Limits(neighbours=neighbours)), image.ravel().tolist(), lost,
+    )  # fmt: skip
+    once = run(graph, {"x": image})["y"]
+    twice = run(graph, {"x": once})["y"]
+    for got, want in zip(found["answers"], [twice, twice, once] * 2, strict=True):
+        assert error(np.array(got), want.ravel()) < 1e-5
+    n = found["before"]
+    assert found["programs"] == ([n, n + 1, n, n + 1] if lost else [n, n + 1, n + 1, n + 1])
+    assert (found["more"], found["left"], found["failed"]) == (0, 0, 0)
+
+
+def test_constants_are_computed_as_numpy_does(page):
+    """Every function, of arrays and of numbers: no draw makes them, and no bit differs."""
+    of = [np.random.default_rng(i).uniform(0.1, 9, n).astype("float32") for i, n in enumerate([(6,), (6,), (1,)])]
+    a, b, c = (Value(v.shape, constant=Literal(v.shape, tuple(v.tolist()))) for v in of)
+    made = [a + b, a - 0.3, b * c, c / a, -b, ops.sqrt(a), ops.rsqrt(a), ops.rsqrt(b + 1e-3) * a - (b - c / a)]
+    x = Value((1, 6), name="x")
+    graph = Graph({"x": x}, {f"y{i}": x * v for i, v in enumerate(made)})
+    text = planned(graph)
+    code = [u["code"] for u in json.loads(text)["uploads"] if "code" in u]
+    assert len(code) == len(made)
+    assert {line[0] for lines in code for line in lines} == {*COMPUTED, "slot", "number"}
+    assert not plan(graph).prepare
+    ones = np.ones((1, 6), "float32")
+    found = page.js(
+        START
+        + """
+        const e = open(args[1]);
+        r.run(e, { x: new Float32Array(6).fill(1) });
+        const y = floats(r.read(e));
+        r.free(e);
+        return y;
+        """,
+        RUNNER, text,
+    )  # fmt: skip
+    assert {k: np.array(v, "float32").tolist() for k, v in found.items()} == {
+        k: v.ravel().tolist() for k, v in run(graph, {"x": ones}).items()
+    }
 
 
 def test_memory_stays_as_it_is(page):

@@ -21,11 +21,62 @@ globalThis.webkerasCommon = (() => {
     return found;
   }
 
+  const SCALARS = { // as in expr.py, of those that constants are made with
+    add: (a, b) => a + b, sub: (a, b) => a - b, mul: (a, b) => a * b, div: (a, b) => a / b,
+    neg: (a) => -a, sqrt: Math.sqrt, rsqrt: (a) => 1 / Math.fround(Math.sqrt(a)),
+  };
+
+  // A constant's elements: told; stored in a file; or computed of such, float32 after every step. A line of code is
+  // ["slot", which one], ["number", that], or [a function, places of its arguments in the code].
+  function elements({ floats, code, of, length, buffer, offset, type, min, scale }, buffers) {
+    if (floats) return Float32Array.from(floats);
+    if (!code) return stored(buffers[buffer], offset, length, type, min, scale);
+    const given = of.map((u) => elements(u, buffers)), done = [];
+    for (const [what, ...args] of code) {
+      const found = what === "slot" ? given[args[0]] : new Float32Array(length).fill(args[0]);
+      if (what in SCALARS) {
+        const [a, b = a] = args.map((i) => done[i]), at = (x, i) => x[x.length > 1 ? i : 0];
+        for (let i = 0; i < length; i++) found[i] = SCALARS[what](at(a, i), at(b, i));
+      }
+      done.push(found);
+    }
+    return done.at(-1);
+  }
+
+  // The data with zeros at their end, if there are fewer than `length`.
+  function filled(data, length) {
+    if (data.length >= length) return data;
+    const all = new Float32Array(length);
+    all.set(data);
+    return all;
+  }
+
+  // Elements as textures hold them: after every `row` of them `gap` zeros.
+  function padded(data, { row, gap }) {
+    if (!gap) return data;
+    const rows = data.length / row, found = new Float32Array(rows * (row + gap));
+    for (let r = 0; r < rows; r++) found.set(data.subarray(r * row, (r + 1) * row), r * (row + gap));
+    return found;
+  }
+
+  // Rows of w pixels of c channels as a texture of `lanes` layers holds them (shaders/tensor.glsl).
+  function laid(data, { w, c, lanes, stacked }, [width, height]) {
+    const found = new Float32Array(4 * width * height * lanes);
+    for (let from = 0, row = 0; from < data.length; row++)
+      for (let x = 0; x < w; x++)
+        for (let k = 0, column = Math.floor(x / lanes) * Math.ceil(c / 4); k < c; k += 4, column++) {
+          const [i, j] = stacked ? [column >> 1, 2 * row + (column & 1)] : [column, row];
+          const to = 4 * (((x % lanes) * height + j) * width + i);
+          for (let n = 0; n < 4 && k + n < c; n++) found[to + n] = data[from++];
+        }
+    return found;
+  }
+
   const pause = () => new Promise((done) => {
     const { port1, port2 } = new MessageChannel(); // a task at once, where timers would wait
     port1.onmessage = () => { port1.close(); done(); };
     port2.postMessage(0);
   });
 
-  return { stored, pause };
+  return { stored, elements, filled, padded, laid, pause };
 })();

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from webkeras.backends.webgl2.glsl import Source, assemble
@@ -15,6 +16,7 @@ from webkeras.backends.webgl2.joined import Part, parts
 from webkeras.backends.webgl2.layout import Flat, Layout, Limits, Tile, flat, rows, tile
 from webkeras.backends.webgl2.share import share
 from webkeras.errors import BackendError
+from webkeras.expr import walk
 from webkeras.graph import Constant, Graph, Node, Value
 
 #: Shaders that read w_ by WEIGHT.
@@ -22,6 +24,18 @@ WEIGHING = {f"{n}.glsl" for n in ("conv", "conv_transpose", "depthwise", "matmul
 
 Kernel = Callable[["Planner", Node], None]
 Params = dict[str, Any]
+
+
+#: Functions of expr.py that runner.js computes constants with, and of how many elements at most: more are drawn.
+COMPUTED, MOST = {"add", "sub", "mul", "div", "neg", "sqrt", "rsqrt"}, 1 << 16
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A constant made of others, element by element or of single numbers: what `elements` of common.js takes."""
+
+    code: list[list[Any]]
+    of: tuple[Constant, ...]
 
 
 @dataclass
@@ -33,7 +47,7 @@ class Texture:
 
     layout: Layout
     constant: bool
-    upload: Constant | None = None
+    upload: Constant | Computed | None = None
     plain: bool = False
     slot: int = -1  # of the textures that really exist; several dynamic ones share one
 
@@ -71,6 +85,8 @@ class Plan:
     steps: list[Step]
     inputs: dict[str, int]
     outputs: dict[str, int]
+    #: Draws that lay an input out anew, for what is on the GPU already; arrays go up as these would lay them.
+    adopt: dict[str, list[Step]] = field(default_factory=dict)
     slots: list[tuple[int, int, int]] = field(default_factory=list)  # width, height, layers: 0 for a TEXTURE_2D
     half: bool = False
 
@@ -116,6 +132,8 @@ class Planner:
         self.nodes = graph.nodes
         self.used = {id(v) for n in self.nodes for v in n.inputs} | {id(v) for v in graph.outputs.values()}
         self.inputs = {name: self._enter(v) for name, v in graph.inputs.items()}
+        self.adopt: dict[str, list[Step]] = {}
+        self.names = {id(v): name for name, v in graph.inputs.items()}
         for node in self.nodes:
             if not node.outs[0].is_constant:
                 self.lower(node)
@@ -132,7 +150,7 @@ class Planner:
             return usual
         return flat(v.size, self.limits, usual.w * usual.c if usual.c < 4 else 0)
 
-    def texture(self, layout: Layout, constant: bool, upload: Constant | None = None) -> int:
+    def texture(self, layout: Layout, constant: bool, upload: Constant | Computed | None = None) -> int:
         """A new place."""
         self.textures.append(Texture(layout, constant, upload))
         return len(self.textures) - 1
@@ -179,6 +197,9 @@ class Planner:
         if v.is_constant and v.node and v.node.op == "map" and isinstance(layout, Tile):
             from webkeras.backends.webgl2.kernels import map_in
 
+            if not layout.folded and (computed := self._computed(v, v.node)):
+                return self.place(v, layout, self.texture(layout, constant=True, upload=computed))
+
             if map_in(self, v.node, layout):
                 return self.places[id(v), layout]
         if v.node and id(v.node) not in self.lowered:
@@ -186,8 +207,25 @@ class Planner:
             return self.get(v, layout)
         return self._converted(v, layout)
 
+    def _computed(self, v: Value, node: Node) -> Computed | None:
+        """A constant that is computed while weights go up: no program, no draw. None where it must be drawn."""
+        inputs, parts = [self.root(x) for x in node.inputs], walk(node.attrs["expr"])
+        constants = tuple(x.constant for x in inputs if x.constant is not None and x.size in (1, v.size))
+        functions = {p[0] for p in parts if isinstance(p, tuple)}
+        finite = all(isfinite(p) for p in parts if isinstance(p, float))
+        if len(constants) < len(inputs) or not functions <= COMPUTED or not finite or v.size > MOST:
+            return None
+        at = {id(p): i for i, p in enumerate(parts)}
+
+        def line(p: Any) -> list[Any]:
+            if isinstance(p, tuple):
+                return [p[0], *(at[id(a)] for a in p[1:])]
+            return ["slot" if isinstance(p, int) else "number", p]
+
+        return Computed([line(p) for p in parts], constants)
+
     def _upload(self, v: Value, layout: Layout) -> int:
-        if isinstance(layout, Flat) or layout.lanes == 1:
+        if isinstance(layout, Flat) or layout.lanes == 1 or not layout.folded:
             return self.place(v, layout, self.texture(layout, constant=True, upload=v.constant))
         self.get(v, flat(v.size, self.limits))
         return self._converted(v, layout)
@@ -198,7 +236,11 @@ class Planner:
         have = next((layout for (i, layout) in self.places if i == id(v)), None)
         if have is None:
             raise BackendError(f"webgl2: {v.node.op if v.node else 'a value'} {v.shape} was never made")
-        return convert(self, v, have, layout)
+        made, name = convert(self, v, have, layout), self.names.get(id(v))
+        laid = isinstance(have, Flat) and isinstance(layout, Tile) and not layout.folded
+        if name and laid and id(v) not in self.parts:
+            self.adopt.setdefault(name, []).append(self.steps.pop())
+        return made
 
     def lower(self, node: Node) -> None:
         """Let the node's kernel emit its draws."""
@@ -288,6 +330,6 @@ class Planner:
         self._flatten()
         prepare = [s for s in self.steps if self.textures[s.outs[0]].constant]
         steps = [s for s in self.steps if not self.textures[s.outs[0]].constant]
-        plan = Plan(self.textures, prepare, steps, self.inputs, self.outputs, half=self.limits.half)
+        plan = Plan(self.textures, prepare, steps, self.inputs, self.outputs, self.adopt, half=self.limits.half)
         share(plan)
         return plan

@@ -3,11 +3,13 @@
 // A plan (plain data, made in Python by backends/webgl2):
 //   textures  [[width, height, layers (0: no array)], ...];  half: do they hold 16-bit floats?
 //   programs  [{source, samplers: [name, ...]}, ...]
-//   uploads   [{texture, parts, buffer, offset, length, type, min, scale} | {texture, parts, floats}, ...]; {row, gap}: after row elements gap zeros
+//   uploads   [{texture, elements as common.js has them, and how they lie: {parts}, after every row of them gap zeros
+//             {parts, row, gap}, or in layers {w, c, lanes, stacked}}, ...]
 //   targets   [[[texture, layer], ...], ...]            what a draw writes: a framebuffer each
 //   params    [{name: number or [numbers]}, ...]        a uniform block each, packed by the names the program reports
 //   prepare, steps   [[program, params, target, x, y, width, height, [input textures], times, apart], ...]
-//   constants [texture, ...] kept between runs;  inputs, outputs  {name: {texture, parts, length}}
+//   constants [texture, ...] kept between runs;  outputs  {name: {texture, parts, length}}
+//   inputs    {name: {texture, parts, length, read: do draws?, laid: [{texture, ...} as uploads, ...], adopt: draws that lay}}
 // Parts are rectangles of a texture's first layer with elements in order: [x, y, w, h, first texel, texels a row].
 globalThis.webkerasRunner = (() => {
   const VERTEX = `#version 300 es\nvoid main() { gl_Position = vec4(float((gl_VertexID << 1) & 2) * 2.0 - 1.0, float(gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0); }`;
@@ -94,7 +96,7 @@ globalThis.webkerasRunner = (() => {
 
     compiling(exe) {
       const programs = exe.plan.programs.map((p) => this.program(p.source));
-      Object.assign(exe, { programs, context: this.programs, framebuffers: [], reader: null, blocks: null });
+      return Object.assign(exe, { programs, context: this.programs, framebuffers: [], reader: null, blocks: null, adopted: {} });
     }
 
     // Textures and weights go up. The buffers are kept, for a context may be lost.
@@ -102,7 +104,7 @@ globalThis.webkerasRunner = (() => {
       if (exe.context !== this.programs) this.compiling(exe); // it was lost
       exe.buffers = buffers;
       exe.textures = exe.plan.textures.map(([w, h, n]) => this.texture(w, h, n, exe.plan.half));
-      for (const u of exe.plan.uploads) this.upload(exe, u, buffers);
+      for (const u of exe.plan.uploads) this.write(exe, u.texture, u, webkerasCommon.elements(u, buffers));
       this.live.add(exe);
     }
 
@@ -116,7 +118,7 @@ globalThis.webkerasRunner = (() => {
     linked(exe) {
       this.alive();
       exe.programs.forEach((p, i) => p.ready || this.link(p, exe.plan.programs[i]));
-      exe.blocks ?? this.pack(exe);
+      return exe.blocks ? exe : this.pack(exe);
     }
 
     // Every program draws a pixel of nothing into nothing: what drivers put off until a first draw needs no weights.
@@ -127,9 +129,8 @@ globalThis.webkerasRunner = (() => {
       const targets = firsts.map((s) => plan.targets[s[2]].map((_, i) => [2, i]));
       const textures = [0, 8, 8].map((layers) => this.texture(1, 1, layers, plan.half));
       const dry = { plan: { targets }, programs, blocks, textures, framebuffers: [] };
-      const draws = firsts.map(({ 0: p, 7: read, offset }, i) =>
-        Object.assign([p, 0, i, 0, 0, 1, 1, read.map((t) => Number(plan.textures[t][2] > 0))], { offset }));
-      this.draw(dry, draws);
+      this.draw(dry, firsts.map(({ 0: p, 7: read, offset }, i) =>
+        Object.assign([p, 0, i, 0, 0, 1, 1, read.map((t) => Number(plan.textures[t][2] > 0))], { offset })));
       textures.forEach((_, i) => this.drop(dry, i));
     }
 
@@ -177,6 +178,7 @@ globalThis.webkerasRunner = (() => {
       }
       gl.bindBuffer(gl.UNIFORM_BUFFER, (exe.blocks = gl.createBuffer()));
       gl.bufferData(gl.UNIFORM_BUFFER, data, gl.STATIC_DRAW);
+      return exe;
     }
 
     bind(t) {
@@ -194,30 +196,23 @@ globalThis.webkerasRunner = (() => {
       return t;
     }
 
-    // Elements into a texture, in order; where they do not fill it, zeros follow.
-    upload(exe, { texture, parts, buffer, offset, length, type, min, scale, floats, row, gap }, buffers) {
-      let data = floats ? Float32Array.from(floats) : webkerasCommon.stored(buffers[buffer], offset, length, type, min, scale);
-      if (gap) {
-        const tight = data, rows = tight.length / row;
-        data = new Float32Array(rows * (row + gap));
-        for (let r = 0; r < rows; r++) data.set(tight.subarray(r * row, (r + 1) * row), r * (row + gap));
-      }
-      this.fill(exe.textures[texture], parts, data);
+    // Elements in order into a texture, as they lie there; where they do not fill it, zeros follow.
+    write(exe, texture, where, data) {
+      const gl = this.gl, t = exe.textures[texture], size = exe.plan.textures[texture];
+      if (!where.lanes) return this.fill(t, where.parts, webkerasCommon.padded(data, where));
+      this.bind(t);
+      gl.texSubImage3D(t.target, 0, 0, 0, 0, ...size, gl.RGBA, gl.FLOAT, webkerasCommon.laid(data, where, size));
     }
 
-    fill(texture, parts, data) {
-      const gl = this.gl, flat = texture.target === gl.TEXTURE_2D, write = flat ? "texSubImage2D" : "texSubImage3D";
-      const rows = (x, y, w, h, ...from) =>
-        gl[write](texture.target, 0, ...(flat ? [x, y, w, h] : [x, y, 0, w, h, 1]), gl.RGBA, gl.FLOAT, ...from);
-      this.bind(texture);
+    fill(t, parts, data) {
+      const gl = this.gl, flat = t.target === gl.TEXTURE_2D, kind = [gl.RGBA, gl.FLOAT];
+      const ends = parts.map(([, , w, h, first, stride]) => 4 * (first + (h - 1) * stride + w));
+      const all = webkerasCommon.filled(data, Math.max(...ends));
+      this.bind(t);
       for (const [x, y, w, h, first, stride] of parts) {
-        const whole = Math.min(h, Math.floor((data.length / 4 - first - w) / stride) + 1); // rows that the data fill
         gl.pixelStorei(gl.UNPACK_ROW_LENGTH, stride);
-        if (whole > 0) rows(x, y, w, whole, data, 4 * first);
-        for (let r = Math.max(whole, 0), row, at; r < h; r++) {
-          [row, at] = [new Float32Array(4 * stride), 4 * (first + r * stride)];
-          rows(x, y + r, w, 1, (row.set(data.subarray(at, at + 4 * w)), row), 0);
-        }
+        if (flat) gl.texSubImage2D(t.target, 0, x, y, w, h, ...kind, all, 4 * first);
+        else gl.texSubImage3D(t.target, 0, x, y, 0, w, h, 1, ...kind, all, 4 * first);
       }
       gl.pixelStorei(gl.UNPACK_ROW_LENGTH, 0);
     }
@@ -264,17 +259,23 @@ globalThis.webkerasRunner = (() => {
     feed(exe, inputs) {
       this.alive();
       exe.turn++;
-      for (const [name, { texture, parts }] of Object.entries(exe.plan.inputs)) {
-        const from = inputs[name];
-        if (!from.exe) this.fill(exe.textures[texture], parts, from);
+      for (const [name, { texture, parts, read, laid }] of Object.entries(exe.plan.inputs)) {
+        if (inputs[name].exe) this.adopt(exe, name, inputs[name]);
         else {
-          const source = from.exe.plan.outputs[from.output];
-          if (String(source.parts) !== String(parts)) throw new Error(`output ${from.output} does not lie as input ${name} does`);
-          this.reading(from.exe, source.texture);
-          this.bind(exe.textures[texture]);
-          for (const [x, y, w, h] of parts) this.gl.copyTexSubImage3D(this.gl.TEXTURE_2D_ARRAY, 0, x, y, 0, x, y, w, h);
+          if (read) this.fill(exe.textures[texture], parts, inputs[name]);
+          for (const { texture, ...where } of laid) this.write(exe, texture, where, inputs[name]);
         }
       }
+    }
+
+    // An output of another plan, copied; draws lay it out as `write` lays arrays, their programs compile only now.
+    adopt(exe, name, from) {
+      const { texture, parts, adopt: plan } = exe.plan.inputs[name], source = from.exe.plan.outputs[from.output];
+      if (String(source.parts) !== String(parts)) throw new Error(`output ${from.output} does not lie as input ${name} does`);
+      this.reading(from.exe, source.texture);
+      this.bind(exe.textures[texture]);
+      for (const [x, y, w, h] of parts) this.gl.copyTexSubImage3D(this.gl.TEXTURE_2D_ARRAY, 0, x, y, 0, x, y, w, h);
+      if (plan) this.draw(this.linked((exe.adopted[name] ??= this.compiling({ plan, textures: exe.textures }))), plan.steps);
     }
 
     run(exe, inputs) {
@@ -377,11 +378,10 @@ globalThis.webkerasRunner = (() => {
 
     drop(exe, i) {
       if (!exe.textures[i]) return;
-      exe.plan.targets.forEach((target, at) => {
-        if (!exe.framebuffers[at] || !target.some(([t]) => t === i)) return;
-        this.gl.deleteFramebuffer(exe.framebuffers[at]);
-        exe.framebuffers[at] = null;
-      });
+      for (const { plan, framebuffers } of [exe, ...Object.values(exe.adopted ?? {})])
+        plan.targets.forEach((target, at) => {
+          if (target.some(([t]) => t === i)) framebuffers[at] = void this.gl.deleteFramebuffer(framebuffers[at] ?? null);
+        });
       this.gl.deleteTexture(exe.textures[i]);
       exe.textures[i] = null;
       this.textures--;
@@ -391,7 +391,7 @@ globalThis.webkerasRunner = (() => {
       this.live.delete(exe);
       if (this.lost) return;
       exe.textures?.forEach((_, i) => this.drop(exe, i));
-      this.gl.deleteBuffer(exe.blocks);
+      for (const { blocks } of [exe, ...Object.values(exe.adopted)]) this.gl.deleteBuffer(blocks);
       if (exe.reader) this.gl.deleteFramebuffer(exe.reader);
     }
   }

@@ -15,7 +15,8 @@ def share(plan: Plan) -> None:
     last: dict[int, int] = {}
     for i, step in enumerate(plan.steps):
         last.update(dict.fromkeys([*step.inputs.values(), *step.outs], i))
-    last.update(dict.fromkeys([*plan.outputs.values(), *plan.inputs.values()], len(plan.steps)))
+    entered = [*plan.inputs.values(), *(t for steps in plan.adopt.values() for s in steps for t in s.outs)]
+    last.update(dict.fromkeys([*plan.outputs.values(), *entered], len(plan.steps)))
     free: list[int] = []
 
     def new(t: int) -> None:
@@ -26,7 +27,7 @@ def share(plan: Plan) -> None:
     for t, texture in enumerate(plan.textures):
         if texture.constant:
             new(t)
-    for t in plan.inputs.values():
+    for t in entered:
         new(t)  # an input is uploaded before the first draw
     for i, step in enumerate(plan.steps):
         for t in step.outs:
