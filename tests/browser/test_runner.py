@@ -270,13 +270,15 @@ def test_constants_are_computed_as_numpy_does(page):
     """Every function, of arrays and of numbers: no draw makes them, and no bit differs."""
     of = [np.random.default_rng(i).uniform(0.1, 9, n).astype("float32") for i, n in enumerate([(6,), (6,), (1,)])]
     a, b, c = (Value(v.shape, constant=Literal(v.shape, tuple(v.tolist()))) for v in of)
-    made = [a + b, a - 0.3, b * c, c / a, -b, ops.sqrt(a), ops.rsqrt(a), ops.rsqrt(b + 1e-3) * a - (b - c / a)]
+    halves = [ops.reshape(-v, shape=(3, 2)) for v in (a, b)]
+    beside = ops.reshape(ops.concat(*halves, axis=1), shape=(2, 6))
+    made = [beside, a + b, a - 0.3, b * c, c / a, -b, ops.sqrt(a), ops.rsqrt(a), ops.rsqrt(b + 1e-3) * a - (b - c / a)]
     x = Value((1, 6), name="x")
     graph = Graph({"x": x}, {f"y{i}": x * v for i, v in enumerate(made)})
     text = planned(graph)
     code = [u["code"] for u in json.loads(text)["uploads"] if "code" in u]
     assert len(code) == len(made)
-    assert {line[0] for lines in code for line in lines} == {*COMPUTED, "slot", "number"}
+    assert {line[0] for lines in code for line in lines} == {*COMPUTED, "slot", "number", "join"}
     assert not plan(graph).prepare
     ones = np.ones((1, 6), "float32")
     found = page.js(

@@ -27,14 +27,19 @@ globalThis.webkerasCommon = (() => {
   };
 
   // A constant's elements: told; stored in a file; or computed of such, float32 after every step. A line of code is
-  // ["slot", which one], ["number", that], or [a function, places of its arguments in the code].
+  // ["slot", which one], ["number", that], [a function, places of its arguments in the code], or ["join", in how many
+  // rows, places of what lies side by side in each].
   function elements({ floats, code, of, length, buffer, offset, type, min, scale }, buffers) {
     if (floats) return Float32Array.from(floats);
     if (!code) return stored(buffers[buffer], offset, length, type, min, scale);
     const given = of.map((u) => elements(u, buffers)), done = [];
     for (const [what, ...args] of code) {
-      const found = what === "slot" ? given[args[0]] : new Float32Array(length).fill(args[0]);
-      if (what in SCALARS) {
+      const found = what === "slot" ? given[args[0]] : new Float32Array(length).fill(what === "number" ? args[0] : 0);
+      if (what === "join") {
+        const parts = args.slice(1).map((i) => done[i]), each = parts.map((x) => x.length / args[0]);
+        for (let row = 0, at = 0; row < args[0]; row++)
+          parts.forEach((x, i) => (found.set(x.subarray(row * each[i], (row + 1) * each[i]), at), (at += each[i])));
+      } else if (what in SCALARS) {
         const [a, b = a] = args.map((i) => done[i]), at = (x, i) => x[x.length > 1 ? i : 0];
         for (let i = 0; i < length; i++) found[i] = SCALARS[what](at(a, i), at(b, i));
       }

@@ -18,6 +18,7 @@ from webkeras.backends.webgl2.share import share
 from webkeras.errors import BackendError
 from webkeras.expr import walk
 from webkeras.graph import Constant, Graph, Node, Value
+from webkeras.shapes import Shape, size
 
 #: Shaders that read w_ by WEIGHT.
 WEIGHING = {f"{n}.glsl" for n in ("conv", "conv_transpose", "depthwise", "matmul", "take", "winograd_kernel")}
@@ -27,15 +28,16 @@ Params = dict[str, Any]
 
 
 #: Functions of expr.py that runner.js computes constants with, and of how many elements at most: more are drawn.
-COMPUTED, MOST = {"add", "sub", "mul", "div", "neg", "sqrt", "rsqrt"}, 1 << 16
+COMPUTED, MOST = {"add", "sub", "mul", "div", "neg", "sqrt", "rsqrt"}, 1 << 18
 
 
 @dataclass(frozen=True)
 class Computed:
-    """A constant made of others, element by element or of single numbers: what `elements` of common.js takes."""
+    """A constant made of others, element by element or side by side: what `elements` of common.js takes."""
 
     code: list[list[Any]]
-    of: tuple[Constant, ...]
+    of: tuple[Constant | Computed, ...]
+    shape: Shape
 
 
 @dataclass
@@ -194,11 +196,10 @@ class Planner:
             return found
         if v.constant is not None:
             return self._upload(v, layout)
+        if not layout.folded and (computed := self._computed(v)):
+            return self.place(v, layout, self.texture(layout, constant=True, upload=computed))
         if v.is_constant and v.node and v.node.op == "map" and isinstance(layout, Tile):
             from webkeras.backends.webgl2.kernels import map_in
-
-            if not layout.folded and (computed := self._computed(v, v.node)):
-                return self.place(v, layout, self.texture(layout, constant=True, upload=computed))
 
             if map_in(self, v.node, layout):
                 return self.places[id(v), layout]
@@ -207,13 +208,23 @@ class Planner:
             return self.get(v, layout)
         return self._converted(v, layout)
 
-    def _computed(self, v: Value, node: Node) -> Computed | None:
+    def _computed(self, v: Value) -> Constant | Computed | None:
         """A constant that is computed while weights go up: no program, no draw. None where it must be drawn."""
-        inputs, parts = [self.root(x) for x in node.inputs], walk(node.attrs["expr"])
-        constants = tuple(x.constant for x in inputs if x.constant is not None and x.size in (1, v.size))
+        v = self.root(v)
+        node = v.node
+        if node is None or not v.is_constant or v.size > MOST:
+            return v.constant
+        of = [found for x in node.inputs if (found := self._computed(x))]
+        if node.op not in ("map", "concat") or len(of) < len(node.inputs):
+            return None
+        if node.op == "concat":
+            rows = size(v.shape[: node.attrs["axis"]])
+            code = [*(["slot", i] for i in range(len(of))), ["join", rows, *range(len(of))]]
+            return Computed(code, tuple(of), v.shape)
+        parts = walk(node.attrs["expr"])
         functions = {p[0] for p in parts if isinstance(p, tuple)}
         finite = all(isfinite(p) for p in parts if isinstance(p, float))
-        if len(constants) < len(inputs) or not functions <= COMPUTED or not finite or v.size > MOST:
+        if not functions <= COMPUTED or not finite or any(x.size not in (1, v.size) for x in node.inputs):
             return None
         at = {id(p): i for i, p in enumerate(parts)}
 
@@ -222,7 +233,7 @@ class Planner:
                 return [p[0], *(at[id(a)] for a in p[1:])]
             return ["slot" if isinstance(p, int) else "number", p]
 
-        return Computed([line(p) for p in parts], constants)
+        return Computed([line(p) for p in parts], tuple(of), v.shape)
 
     def _upload(self, v: Value, layout: Layout) -> int:
         if isinstance(layout, Flat) or layout.lanes == 1 or not layout.folded:
