@@ -25,7 +25,7 @@
 // them are not its own, and which is its first one. HERE is its own column all the same.
 //
 // A flat texture holds elements in order, four to a texel, row by row: what is read back, and what other kernels leave on
-// the GPU as inputs. Arrays and constants of several layers go up as they lie above (laid in common.js).
+// the GPU as inputs. Constants of several layers go up as they lie above (laid in common.js), inputs where Limits.lays.
 //
 // Channels beyond c are always zero: kernels sum over whole texels. Every kernel stores through store(), which sees
 // to it (define TAIL = c mod 4 where that is not 0). Pixels beyond w hold anything; whoever reads checks x < w.

@@ -66,13 +66,13 @@ globalThis.webkerasCommon = (() => {
 
   // Rows of w pixels of c channels as a texture of `lanes` layers holds them (shaders/tensor.glsl).
   function laid(data, { w, c, lanes, stacked }, [width, height]) {
-    const found = new Float32Array(4 * width * height * lanes);
+    const found = new Float32Array(4 * width * height * lanes), texels = Math.ceil(c / 4);
     for (let from = 0, row = 0; from < data.length; row++)
       for (let x = 0; x < w; x++)
-        for (let k = 0, column = Math.floor(x / lanes) * Math.ceil(c / 4); k < c; k += 4, column++) {
-          const [i, j] = stacked ? [column >> 1, 2 * row + (column & 1)] : [column, row];
-          const to = 4 * (((x % lanes) * height + j) * width + i);
-          for (let n = 0; n < 4 && k + n < c; n++) found[to + n] = data[from++];
+        for (let k = 0, layer = x % lanes, column = ((x - layer) / lanes) * texels; k < c; column++) {
+          const i = stacked ? column >> 1 : column, j = stacked ? 2 * row + (column & 1) : row;
+          let to = 4 * ((layer * height + j) * width + i);
+          for (const end = Math.min(c, k + 4); k < end; k++) found[to++] = data[from++];
         }
     return found;
   }

@@ -21,6 +21,12 @@ class Limits:
     #: Fragments that tell each other something (sums.glsl): two in a row their sums, four in a square what they fetch.
     neighbours: int = 1
 
+    @property
+    def lays(self) -> bool:
+        """Is an input to go up as kernels read it? JavaScript's milliseconds per image are less than a program takes
+        SwiftShader to translate; on a GPU they are more than all the draws of a small network."""
+        return self.neighbours == 4
+
 
 NARROW = 1 << 12  # as wide an image as numbers of lanes are for that 16 bits of `param` divide by
 NEVER = 1 << 24  # larger than any coordinate: a side that is not folded

@@ -248,7 +248,7 @@ class Planner:
         if have is None:
             raise BackendError(f"webgl2: {v.node.op if v.node else 'a value'} {v.shape} was never made")
         made, name = convert(self, v, have, layout), self.names.get(id(v))
-        laid = isinstance(have, Flat) and isinstance(layout, Tile) and not layout.folded
+        laid = isinstance(have, Flat) and isinstance(layout, Tile) and not layout.folded and self.limits.lays
         if name and laid and id(v) not in self.parts:
             self.adopt.setdefault(name, []).append(self.steps.pop())
         return made
