@@ -205,14 +205,15 @@ globalThis.webkerasRunner = (() => {
     }
 
     fill(t, parts, data) {
-      const gl = this.gl, flat = t.target === gl.TEXTURE_2D, kind = [gl.RGBA, gl.FLOAT];
-      const ends = parts.map(([, , w, h, first, stride]) => 4 * (first + (h - 1) * stride + w));
-      const all = webkerasCommon.filled(data, Math.max(...ends));
+      const gl = this.gl, flat = t.target === gl.TEXTURE_2D, put = gl[flat ? "texSubImage2D" : "texSubImage3D"].bind(gl, t.target, 0);
+      const rows = (x, y, w, h, ...from) => put(...(flat ? [x, y, w, h] : [x, y, 0, w, h, 1]), gl.RGBA, gl.FLOAT, ...from);
       this.bind(t);
       for (const [x, y, w, h, first, stride] of parts) {
+        const whole = Math.max(0, Math.min(h, Math.floor((data.length / 4 - first - w) / stride) + 1)); // rows that the data fill
         gl.pixelStorei(gl.UNPACK_ROW_LENGTH, stride);
-        if (flat) gl.texSubImage2D(t.target, 0, x, y, w, h, ...kind, all, 4 * first);
-        else gl.texSubImage3D(t.target, 0, x, y, 0, w, h, 1, ...kind, all, 4 * first);
+        if (whole) rows(x, y, w, whole, data, 4 * first);
+        for (let r = whole, at; r < h; r++)
+          rows(x, y + r, w, 1, webkerasCommon.filled(data.subarray((at = 4 * (first + r * stride)), at + 4 * w), 4 * stride), 0);
       }
       gl.pixelStorei(gl.UNPACK_ROW_LENGTH, 0);
     }
@@ -261,10 +262,8 @@ globalThis.webkerasRunner = (() => {
       exe.turn++;
       for (const [name, { texture, parts, read, laid }] of Object.entries(exe.plan.inputs)) {
         if (inputs[name].exe) this.adopt(exe, name, inputs[name]);
-        else {
-          if (read) this.fill(exe.textures[texture], parts, inputs[name]);
-          for (const { texture, ...where } of laid) this.write(exe, texture, where, inputs[name]);
-        }
+        else if (read) this.fill(exe.textures[texture], parts, inputs[name]);
+        for (const { texture, ...where } of inputs[name].exe ? [] : laid) this.write(exe, texture, where, inputs[name]);
       }
     }
 
