@@ -23,7 +23,7 @@ class Page:
         """Open a page by its path inside dist/web. Of thousands, chromedriver opens one empty: then again."""
         for _ in range(2):
             self.driver.get(f"{self.address}/{path}")
-            url, html = self.driver.execute_script("return [document.URL, document.documentElement.outerHTML]")
+            url, html = self.js("return [document.URL, document.documentElement.outerHTML]")
             if html != "<html><head></head><body></body></html>":
                 return
             print(f"{path} was opened and the tab is empty, at {url}")
