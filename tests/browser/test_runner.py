@@ -21,6 +21,14 @@ globalThis.webkerasRunner ?? (0, eval)(args[0]);
 const r = webkerasRunner.create(new OffscreenCanvas(1, 1));
 const open = (text) => { const e = r.begin(JSON.parse(text)); r.load(e, []); r.finish(e); return e; };
 const floats = (o) => Object.fromEntries(Object.entries(o).map(([k, v]) => [k, [...v]]));
+const renewed = async () => { // the context is lost and comes back
+  const loss = r.gl.getExtension("WEBGL_lose_context");
+  const back = new Promise((yes) => r.addEventListener("contextrestored", yes));
+  loss.loseContext();
+  await new Promise((done) => setTimeout(done, 50));
+  loss.restoreContext();
+  await back;
+};
 const feed = (o) => Object.fromEntries(Object.entries(o).map(([k, v]) => [k, Float32Array.from(v)]));
 """
 
@@ -154,14 +162,7 @@ def test_a_pixel_drawn_with_every_program_needs_no_weights_and_leaves_nothing(pa
         r.warm(e);
         const told = { programs: e.programs.length, used: used.size, drawn: drawn.length, left: r.textures - before };
         Object.assign(told, { pixels: drawn.every((v) => `${v}` === "0,0,1,1"), failed: r.gl.getError() });
-        if (args[3]) {
-          const loss = r.gl.getExtension("WEBGL_lose_context");
-          const back = new Promise((yes) => r.addEventListener("contextrestored", yes));
-          loss.loseContext();
-          await new Promise((done) => setTimeout(done, 50));
-          loss.restoreContext();
-          await back;
-        }
+        if (args[3]) await renewed();
         r.load(e, []);
         r.finish(e);
         r.run(e, feed({ x: args[2] }));
@@ -233,14 +234,7 @@ def test_an_image_of_few_channels_on_the_gpu_is_laid_out_there(page, neighbours,
         const a = open(args[1]), b = open(args[1]), x = feed({ x: args[2] }), answers = [], programs = [];
         const made = r.textures, before = r.programs.size;
         for (const again of [false, args[3]]) {
-          if (again) {
-            const loss = r.gl.getExtension("WEBGL_lose_context");
-            const back = new Promise((yes) => r.addEventListener("contextrestored", yes));
-            loss.loseContext();
-            await new Promise((done) => setTimeout(done, 50));
-            loss.restoreContext();
-            await back;
-          }
+          if (again) await renewed();
           r.run(a, x);
           programs.push(r.programs.size);
           for (let i = 0; i < 2; i++) {

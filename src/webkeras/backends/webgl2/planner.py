@@ -27,7 +27,7 @@ Kernel = Callable[["Planner", Node], None]
 Params = dict[str, Any]
 
 
-#: Functions of expr.py that runner.js computes constants with, and of how many elements at most: more are drawn.
+#: Functions of expr.py that common.js computes constants with, and of how many elements at most: more are drawn.
 COMPUTED, MOST = {"add", "sub", "mul", "div", "neg", "sqrt", "rsqrt"}, 1 << 18
 
 
@@ -236,7 +236,7 @@ class Planner:
         return Computed([line(p) for p in parts], tuple(of), v.shape)
 
     def _upload(self, v: Value, layout: Layout) -> int:
-        if isinstance(layout, Flat) or layout.lanes == 1 or not layout.folded:
+        if not (isinstance(layout, Tile) and layout.folded and layout.lanes > 1):
             return self.place(v, layout, self.texture(layout, constant=True, upload=v.constant))
         self.get(v, flat(v.size, self.limits))
         return self._converted(v, layout)
