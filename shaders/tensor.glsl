@@ -28,7 +28,8 @@
 // the GPU as inputs. Constants of several layers go up as they lie above (laid in common.js), inputs where Limits.lays.
 //
 // Channels beyond c are always zero: kernels sum over whole texels. Every kernel stores through store(), which sees
-// to it (define TAIL = c mod 4 where that is not 0). Pixels beyond w hold anything; whoever reads checks x < w.
+// to it (define TAIL = c mod 4 where that is not 0; where fragments write one texel, a parameter, for few programs are to
+// do for many models). Pixels beyond w hold anything; whoever reads checks x < w.
 //
 // What a kernel reads of its parameters in a loop it reads into a variable before: SwiftShader checks the bounds of a
 // uniform block at every read.

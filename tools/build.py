@@ -25,6 +25,7 @@ def build() -> None:
     compiling = [tools / name for name in ("pyodide.mjs", "compile.mjs", "add_bytecode.py")]
     sources = [*packaged, *assembling, *compiling]
     step("wheel", WHEEL, sources, build_wheel)
+    step("self-test", WEB / "selftest", packaged, build_selftest)
     step("memory snapshot", SNAPSHOT, [WHEEL, tools / "pyodide.mjs", tools / "snapshot.mjs"], build_snapshot)
     copy_pages()
     report()
@@ -46,6 +47,15 @@ def build_wheel() -> None:
 
 def build_snapshot() -> None:
     run("node", ROOT / "tools/snapshot.mjs", PYODIDE, WHEEL, SNAPSHOT, sentence="the memory snapshot cannot be made")
+
+
+def build_selftest() -> None:
+    sys.path.insert(0, str(ROOT / "src"))
+    from webkeras.backends.webgl2 import context
+
+    (WEB / "selftest").mkdir(parents=True, exist_ok=True)
+    for name, plan in context.early().items():
+        (WEB / f"selftest/{name}.json").write_text(plan)
 
 
 def copy_pages() -> None:

@@ -16,12 +16,11 @@ export class Engine {
   // From the memory snapshot; plainly where that cannot be used.
   async boot() {
     const began = performance.now(), indexURL = new URL("pyodide/", this.base).href;
+    this.scripts = Promise.all(["common.js", "runner.js", "machine.js"].map((name) => import(new URL(name, this.base))));
     const [{ loadPyodide }, snapshot] = await Promise.all([
       import(new URL("pyodide.mjs", indexURL)),
       fetch(new URL("snapshot.bin", indexURL)).then(unpacked).catch(() => null),
-      import(new URL("common.js", this.base)),
-      import(new URL("runner.js", this.base)),
-      import(new URL("machine.js", this.base)),
+      this.scripts,
     ]);
     globalThis.webkerasWasm.url = new URL("machine.js", this.base).href; // its workers' script
     try {
@@ -36,6 +35,19 @@ export class Engine {
     }
     this.page = this.python.pyimport("webkeras.page");
     this.bootMs = performance.now() - began;
+  }
+
+  // The GPU's self-test, begun before Python is there, who goes on with it (context.py): a driver compiles meanwhile.
+  async early() {
+    await this.scripts;
+    const runner = webkerasRunner.create(), { lanes, neighbours, half } = runner.limits(), mine = { runner };
+    globalThis.webkerasEarly = mine;
+    const plan = half ? null : await fetch(new URL(`selftest/${lanes}-${neighbours}.json`, this.base)).then((r) => r.json());
+    const wanted = () => globalThis.webkerasEarly === mine;
+    if (!plan || !wanted()) return;
+    mine.exe = runner.begin(plan);
+    while (wanted() && !runner.ready(mine.exe)) await new Promise((done) => setTimeout(done, 2));
+    if (wanted()) await runner.answered(mine.exe);
   }
 
   tell(model, event) {
@@ -58,6 +70,7 @@ export class Engine {
 
   async load(id, { files, headers, backend, kerasVersion, theanoKernels, customShapes }) {
     const began = performance.now(), parts = { boot: 0 };
+    if (backend.startsWith("webgl2") && !this.tried) this.tried = this.early().catch(() => {}); // what is wrong, Python says
     const told = (part, share) => {
       parts[part] = share;
       if (!share) return; // it has begun

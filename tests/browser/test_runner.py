@@ -62,9 +62,11 @@ X1, X2 = [0.5, -1.0, 2.0, 0.25, 1.5, -0.5, 3.0, 1.0], [2.0, 1.0, 0.0, -1.0, 0.5,
 def test_the_self_test_finds_a_driver_whose_derivatives_are_of_another_row(page):
     """SwiftShader is such a one; it computes all but the sums that fragments of a row tell each other."""
     body = START + "return args[1].map((plan) => { const e = open(plan); r.run(e, {}); return floats(r.read(e)); });"
-    trusting, wary = page.js(body, RUNNER, [planned(selftest.graph(), Limits(neighbours=n)) for n in (2, 1)])
+    limits = [Limits(neighbours=2), Limits(), Limits(half=True)]
+    trusting, wary, half = page.js(body, RUNNER, [planned(selftest.graph(), each) for each in limits])
     assert "a convolution wrongly" in selftest.complaint(trusting)
-    assert selftest.complaint(wary) == ""
+    assert selftest.complaint(wary) == selftest.complaint(half) == ""
+    assert half != wary  # 16 bits were enough
 
 
 def test_a_lost_context_comes_back_with_everything_in_it(page):

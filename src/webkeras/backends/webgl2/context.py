@@ -64,28 +64,41 @@ def runner() -> Any:
     if _refused:
         raise NoBackend(_refused)
     if _runner is None:
-        _runner = _created()
-        _begin_test()
+        _runner, begun = _created()
+        _begin_test(begun)
     return _runner
 
 
-def _created() -> Any:
+def _created() -> tuple[Any, Any]:
+    """A runner, and its self-test where the page has begun that already (engine.mjs)."""
     try:
         import js
     except ImportError:
         raise NoBackend("there is no browser here") from None
+    if early := getattr(js, "webkerasEarly", None):
+        js.webkerasEarly = None  # ours from now on
+        return early.runner, getattr(early, "exe", None)
     if not hasattr(js, "webkerasRunner"):
         crossing.script("runner.js", (resources.files(__package__) / "runner.js").read_text())
     try:
-        canvas = js.OffscreenCanvas.new(1, 1) if hasattr(js, "OffscreenCanvas") else js.document.createElement("canvas")
-        return js.webkerasRunner.create(canvas)
+        return js.webkerasRunner.create(), None
     except Exception as e:  # a JsException, or no canvas at all
         raise NoBackend(crossing.words(e)) from None
 
 
-def _begin_test() -> None:
+def _begin_test(begun: Any = None) -> None:
     global _test
-    _test = SelfTest(plan(selftest.graph(), _limits(_runner)), _runner)
+    _test = SelfTest(_runner, begun)
+
+
+def _test_plan(limits: Limits) -> Plan:
+    return plan(selftest.graph(), limits)
+
+
+def early() -> dict[str, str]:
+    """The self-test's plan, as the page begins it before Python is there, for drivers of (lanes, neighbours)."""
+    limits = {f"{lanes}-{n}": Limits(lanes=lanes, neighbours=n) for lanes in (4, 8) for n in (1, 2, 4)}
+    return {name: program(_test_plan(each))[0] for name, each in limits.items()}
 
 
 def test() -> None:
@@ -247,19 +260,28 @@ class WebGL2Executable:
 class SelfTest(WebGL2Executable):
     """A graph of known answers on a new runner: a driver compiles it while models are read and planned."""
 
-    drawn: Any = None  # a promise of the outputs, read behind the self-test's own draws
+    def __init__(self, on: Any, begun: Any) -> None:
+        """Begin it, unless it is `begun`."""
+        if begun is None:
+            super().__init__(_test_plan(_limits(on)), on)
+        else:
+            self.runner, self.exe = on, begun
+
+    def __getattr__(self, name: str) -> Any:
+        """The plan of what the page has begun, for its errors only."""
+        if name != "plan":
+            raise AttributeError(name)
+        self.plan = _test_plan(_limits(self.runner))
+        return self.plan
 
     def finish(self) -> None:
-        """Once: later calls do nothing."""
-        if self.drawn is None:
-            super().finish()
-            self.leave({})
-            self.drawn = self.runner.collect(self.exe, 8)
+        """Draw it; later calls do nothing."""
+        self._guard(lambda: self.runner.answered(self.exe))
 
     async def answer(self) -> dict[str, Any]:
-        """The outputs."""
+        """The outputs, read behind the self-test's own draws."""
         try:
-            return crossing.outputs(await self.drawn)
+            return crossing.outputs(await self.runner.answered(self.exe))
         except Exception as e:
             raise _ours(e, self.plan) from None
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from webkeras.backends.webgl2.layout import Tile
-from webkeras.expr import ACC, Expr, glsl, slots
+from webkeras.expr import ACC, Expr, glsl, slots, walk
 from webkeras.graph import Value
 from webkeras.shapes import Shape, size
+
+#: The bits of -inf, which JSON has no word for, as a signed integer.
+LOWEST = -(1 << 23)
 
 
 @dataclass
@@ -37,13 +41,44 @@ class Extras:
 def epilogue(
     planner: Any, expr: Expr | None, inputs: tuple[Value, ...], shape: Shape, out: Tile
 ) -> tuple[dict[str, str | int], dict[str, int], dict[str, Any]]:
-    """(defines, samplers, params) for an expression over ACC and `inputs`, stored in `out` under `shape`."""
+    """(defines, samplers, params) for an expression over ACC and `inputs`, stored in `out` under `shape`.
+
+    Where fragments write one texel, as a classifier's last layers do, it is `general`: few programs do for many models.
+    """
     if expr is None:
         return {}, {}, {}
     extras, names = Extras(), {ACC: "v"}
     for i in sorted(slots(expr) - {ACC}):
         names[i] = _operand(planner, extras, inputs[i], shape, out)
+    if out.lanes == 1:
+        expr = general(expr, extras, names)
     return extras.defines(glsl(expr, names)), extras.inputs, extras.params
+
+
+def general(expr: Expr, extras: Extras, names: dict[int, str]) -> Expr:
+    """The expression with its literals as parameters, bounded below by one more: -inf, or 0 for a ReLU at its end."""
+    low = LOWEST
+    if isinstance(expr, tuple) and expr[0] == "max" and expr[2] == 0.0:
+        expr, low = expr[1], 0
+    done: dict[int, Expr] = {}
+    for part in walk(expr):
+        if isinstance(part, tuple):
+            done[id(part)] = (part[0], *[done[id(a)] for a in part[1:]])
+        elif isinstance(part, float) and isfinite(part):
+            done[id(part)] = _parameter(extras, names, "float", part)
+        else:
+            done[id(part)] = part
+    y, bound = done[id(expr)], _parameter(extras, names, "int", low)
+    return ("select", ("lt", y, bound), bound, y)  # not "max": a GPU's may lose what is no number
+
+
+def _parameter(extras: Extras, names: dict[int, str], kind: str, value: float) -> int:
+    """The slot of a number that the expression reads from a parameter; an int is a float's bits."""
+    slot, name = min(names) - 1, f"number{len(extras.params)}"
+    extras.declared.append(f"{kind} {name};")
+    extras.params[name] = value
+    names[slot] = f"vec4(intBitsToFloat({name}))" if kind == "int" else f"vec4({name})"
+    return slot
 
 
 def _operand(planner: Any, extras: Extras, v: Value, shape: Shape, out: Tile) -> str:

@@ -281,6 +281,9 @@ class Planner:
         label = f"{node.op} {node.layer}".strip() if node else "convert"
         common: dict[str, str | int] = {"TAIL": layout.c % 4} if isinstance(layout, Tile) and layout.c % 4 else {}
         common |= defines or {}
+        if isinstance(layout, Tile) and layout.lanes == 1:  # one program for all numbers of channels
+            common |= {"TAIL": "out_tail", "EXTRA_PARAMS": f"int out_tail; {common.get('EXTRA_PARAMS', '')}"}
+            params = {**params, "out_tail": layout.c % 4 or 4}
         part = self.parts.get(id(out))
         if part and isinstance(layout, Tile) and layout == self.tile(out):
             texture, (viewport, times) = self.whole(part), part.window(layout)
