@@ -1,11 +1,14 @@
 // engine.mjs - Pyodide with webkeras in it, and the models it holds. Runs in the page or in a worker (worker.mjs).
 import { fetchModel } from "./fetch.mjs";
 
+const PATIENCE = 3000; // milliseconds after which files are kept though nothing was predicted
+
 export class Engine {
   constructor(base) {
     this.base = base;
     this.models = new Map(); // id -> Python's Model
     this.onGpu = new Set(); // ids
+    this.keeps = new Map(); // id -> what is to be done after the first answer, or when it does not come
     this.again = new Map(); // id -> Again
     this.listeners = new Map(); // id -> what to do with the model's events; worker.mjs puts its own `tell` instead
     this.functions = new Map(); // id -> what answers for the page's custom functions; worker.mjs puts its own `custom`
@@ -77,7 +80,7 @@ export class Engine {
       const all = Object.values(parts);
       this.tell(id, { type: "loadingprogress", progress: Math.round((99 * all.reduce((a, b) => a + b, 0)) / all.length) });
     };
-    const { got, about, first, later, weights } = fetchModel(files, headers, told);
+    const { got, about, first, later, weights, keep } = fetchModel(files, headers, told);
     const begin = Promise.all([this.booting.then(() => told("boot", 1)), first]);
     let failed, loaded;
     const whole = Promise.all([begin, weights]).then(() => {
@@ -97,6 +100,8 @@ export class Engine {
     this.tell(id, { type: "initprogress", progress: 100 });
     const described = JSON.parse(this.page.describe(handle)), now = performance.now();
     this.watchContext(id, described.backend);
+    this.keeps.set(id, keep);
+    setTimeout(keep, PATIENCE);
     const stats = { boot: this.bootMs, snapshot: this.snapshot, files: about, load: loaded - began, init: now - loaded, ready: now - began };
     return { ...described, stats: { ...described.stats, ...stats } };
   }
@@ -134,6 +139,8 @@ export class Engine {
     const answer = quick || (await this.asked(id, handle, inputs, layers));
     this.tell(id, { type: "predictprogress", progress: 100 });
     answer.stats.call = performance.now() - began;
+    if (this.keeps.has(id)) setTimeout(this.keeps.get(id));
+    this.keeps.delete(id);
     return answer;
   }
 
@@ -160,8 +167,7 @@ export class Engine {
   dispose(id) {
     const handle = this.models.get(id);
     this.models.delete(id);
-    this.onGpu.delete(id);
-    this.again.delete(id);
+    for (const of of [this.onGpu, this.again, this.keeps]) of.delete(id);
     if (handle) this.end(handle);
   }
 

@@ -1,5 +1,6 @@
 // fetch.mjs - a model's files by XHR, with progress, kept in the Cache API, and errors that name the file.
 //
+// It is kept when the model has answered: copying it takes the browser as long as fetching it, and nobody waits for it.
 // What is kept is asked for again each time, by its validator (ETag or date): the server says "unchanged" in a few bytes.
 // Without a network, what is kept is used as it is. Only files of the page's own origin, fetched without headers, are
 // kept: from elsewhere a question by validator costs another question first, and there the browser's own cache does it.
@@ -32,12 +33,13 @@ function named(data) {
  *   first    a promise: all are here but what may come later
  *   later    the name of the file of weights, where metadata describes it: what needs only shapes is done meanwhile
  *   weights  then a promise of its Uint8Array
+ *   keep     a function that puts what came, and was not kept already, into the Cache API
  */
 export function fetchModel(files, headers, told) {
-  const began = performance.now(), got = [], about = {}, given = Object.values(files).flat().map(name);
+  const began = performance.now(), got = [], about = {}, fresh = [], given = Object.values(files).flat().map(name);
   const take = async (key, source) => {
     told(key, 0);
-    const { data, cached } = await fetchFile(source, headers, (some, of) => told(key, of ? some / of : 0));
+    const { data, cached } = await fetchFile(source, headers, (some, of) => told(key, of ? some / of : 0), fresh);
     told(key, 1);
     about[key] = { bytes: data.byteLength, cached, ms: performance.now() - began };
     return new Uint8Array(data);
@@ -57,11 +59,13 @@ export function fetchModel(files, headers, told) {
   const one = (kind, source) => (/\.json$/i.test(name(source)) ? all(kind, source) : keep("beside", source, name(source)));
   const now = Object.entries(files).filter(([, source]) => source !== later);
   const first = now.flatMap(([kind, source]) => (Array.isArray(source) ? source.map((s) => one(kind, s)) : all(kind, source)));
-  return { got, about, first: Promise.all(first), later: later && name(later), weights: later && take("weights", later) };
+  const weights = later && take("weights", later), written = () => fresh.splice(0).forEach((args) => put(...args));
+  return { got, about, first: Promise.all(first), later: later && name(later), weights, keep: written };
 }
 
-/** A URL's, or a Blob's, {data: ArrayBuffer, cached: whether it was here already}; progress(bytes, of how many) meanwhile. */
-async function fetchFile(url, headers, progress) {
+/** A URL's, or a Blob's, {data: ArrayBuffer, cached: whether it was here already}; progress(bytes, of how many) meanwhile.
+ *  What `put` takes goes to fresh, where it is to be kept. */
+async function fetchFile(url, headers, progress, fresh) {
   if (url instanceof Blob) return { data: await url.arrayBuffer(), cached: true };
   const cache = await kept(url, headers), found = await cache?.match(url);
   const conditions = found ? validators(found) : {};
@@ -73,7 +77,7 @@ async function fetchFile(url, headers, progress) {
     return { data: await found.arrayBuffer(), cached: true };
   }
   if (xhr.status === 304) return { data: await found.arrayBuffer(), cached: true };
-  if (cache) keep(cache, url, xhr);
+  if (cache) fresh.push([cache, url, xhr]);
   return { data: xhr.response, cached: false };
 }
 
@@ -88,7 +92,7 @@ function validators(response) {
 }
 
 // Not waited for, and no matter where it fails (no room): the file is here.
-function keep(cache, url, xhr) {
+function put(cache, url, xhr) {
   const headers = {};
   for (const h of ["ETag", "Last-Modified", "Content-Type"]) if (xhr.getResponseHeader(h)) headers[h] = xhr.getResponseHeader(h);
   if (headers.ETag || headers["Last-Modified"]) cache.put(url, new Response(xhr.response, { headers })).catch(() => {});
