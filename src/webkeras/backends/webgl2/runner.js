@@ -87,13 +87,12 @@ globalThis.webkerasRunner = (() => {
       const exe = { plan, turn: 0, queue: Promise.resolve(), chunk: 16, took: SLICE < Infinity ? Infinity : 0 };
       exe.predict = (feeds) => this.predict(exe, feeds); // as machine.js has it
       exe.live = () => this.live.has(exe) && !this.lost;
-      this.compiling(exe);
-      this.gl.flush();
-      return exe;
+      return this.compiling(exe);
     }
 
     compiling(exe) {
       const programs = exe.plan.programs.map((p) => this.program(p.source));
+      this.gl.flush();
       return Object.assign(exe, { programs, context: this.programs, framebuffers: [], reader: null, blocks: null, adopted: {} });
     }
 
