@@ -11,7 +11,7 @@ uniform sampler2DArray x_;
 uniform WEIGHTS_IN w_;
 
 layout(std140) uniform Params {
-  ivec4 x_tile;
+  ivec3 x_tile;
   ivec3 size_in, size_out, kernel, strides, dilation, pads;
   int out_c4, in_c4, in_c;
   EXTRA_PARAMS
@@ -34,7 +34,7 @@ void main() {
   int x = at.x / out_c4, f4 = at.x - x * out_c4, ix;
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
-  ivec4 tile = x_tile;
+  ivec3 tile = x_tile;
   ivec3 size = size_in, window = kernel, stride = strides, spread = dilation, pad = pads;
   int c = in_c, c4 = in_c4;
   vec4 sum[LANES];

@@ -13,7 +13,7 @@ uniform sampler2DArray x_;
 uniform WEIGHTS_IN w_;
 
 layout(std140) uniform Params {
-  ivec4 x_tile;
+  ivec3 x_tile;
   ivec3 size_in, size_out, kernel, strides, dilation, pads;
   int out_c4;
   EXTRA_PARAMS
@@ -49,7 +49,7 @@ layout(std140) uniform Params {
 #endif
 
 // What the four filters f4 read of pixel x.
-vec4 channels(ivec4 tile, int row, int x, int f4) {
+vec4 channels(ivec3 tile, int row, int x, int f4) {
 #ifdef MULTIPLIER
   vec4 v;
   for (int i = 0; i < 4; i++) {
@@ -67,7 +67,7 @@ void main() {
   int x = at.x / out_c4, f4 = at.x - x * out_c4, block = x;
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
-  ivec4 tile = x_tile;
+  ivec3 tile = x_tile;
   ivec3 size = size_in, window = kernel, stride = strides, spread = dilation, pad = pads;
   vec4 sum[LANES], v[WINDOW], m;
   uint inside[WINDOW];

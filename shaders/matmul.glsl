@@ -14,7 +14,7 @@ uniform sampler2DArray x_;
 uniform WEIGHTS_IN w_;
 
 layout(std140) uniform Params {
-  ivec4 x_tile;
+  ivec3 x_tile;
   ivec2 w_rows;
   int out_c4, in_c4, in_c;
 #ifdef PARTS
@@ -44,7 +44,7 @@ void main() {
   SUMS
   EACH_LANE(ZERO)
 #ifdef PARTS
-  ivec4 tile = x_tile;
+  ivec3 tile = x_tile;
   int row = at.y / across, from = (at.y - row * across) * part, whole = in_c4;
   int k = (row / down / w_rows.x % w_rows.y) * in_c + 4 * (row % down * whole + from * tile.x);
   for (int px = from; px < from + part; px++) {

@@ -40,7 +40,7 @@ bool inside(ivec3 i, ivec3 low, ivec3 high) {
 #endif
 
 // Column, row and layer of unit i of a tile, and which channel of the texel it is.
-ivec4 place(ivec4 tile, int w, int c, int i) {
+ivec4 place(ivec3 tile, int w, int c, int i) {
   int pixel = i / c, unit = i - pixel * c, row = pixel / w, x = pixel - row * w;
 #ifdef TEXELS
   return ivec4(BLOCK(tile, x) * tile.x + unit, row, LAYER(tile, x), 0);

@@ -9,7 +9,7 @@
 uniform sampler2DArray x_;
 
 layout(std140) uniform Params {
-  ivec4 x_tile;
+  ivec3 x_tile;
   ivec3 size_in, size_out, kernel, strides, pads;
   int out_c4;
   EXTRA_PARAMS
@@ -35,7 +35,7 @@ void main() {
   int x = at.x / out_c4, f4 = at.x - x * out_c4, ix;
   x *= LANES;
   int y = at.y % size_out.y, z = (at.y / size_out.y) % size_out.x, n = at.y / (size_out.y * size_out.x);
-  ivec4 tile = x_tile;
+  ivec3 tile = x_tile;
   ivec3 size = size_in;
   int stride = strides.z, wide = kernel.z, pad = pads.z;
   ivec2 low = ivec2(z, y) * strides.xy - pads.xy, high = min(low + kernel.xy, size.xy), first = max(low, 0);

@@ -11,7 +11,7 @@
 uniform sampler2DArray x_;
 
 layout(std140) uniform Params {
-  ivec4 x_tile;
+  ivec3 x_tile;
   int in_rows, in_w, in_c, in_c4, out_c4;
   EXTRA_PARAMS
 };
@@ -27,7 +27,7 @@ layout(std140) uniform Params {
 // The whole reduction for output pixel x and channels f4.
 vec4 reduced(int row, int x, int f4) {
   vec4 sum = vec4(START);
-  ivec4 tile = x_tile;
+  ivec3 tile = x_tile;
   int rows = in_rows, w = in_w, c = in_c, texels = in_c4;
   for (int r = row * rows; r < row * rows + rows; r++) {
     EACH_SOURCE {

@@ -9,7 +9,7 @@
 uniform sampler2DArray x_;
 
 layout(std140) uniform Params {
-  ivec4 x_tile;
+  ivec3 x_tile;
   ivec3 size_in, size_out;
   int out_c4;
   EXTRA_PARAMS
@@ -25,7 +25,7 @@ void main() {
   int x = at.x / out_c4, f4 = at.x - x * out_c4;
   x *= LANES;
   ivec3 i = ivec3(at.y / size_out.y % size_out.x, at.y % size_out.y, 0);
-  ivec4 tile = x_tile;
+  ivec3 tile = x_tile;
   ivec3 had = size_in, made = size_out;
   int image = at.y / (made.x * made.y);
   vec4 v[LANES];

@@ -9,7 +9,7 @@
 uniform sampler2DArray x_;
 
 layout(std140) uniform Params {
-  ivec4 x_tile;
+  ivec3 x_tile;
   int in_c, out_c4;
   EXTRA_PARAMS
 };
@@ -23,7 +23,7 @@ vec4 masked(vec4 v, int left, float other) {
 #define TEXEL(i) texelFetch(x_, x_at(column + (i), row, layer), 0)
 
 vec4 softmax(int row, int x, int f4) {
-  ivec4 tile = x_tile;
+  ivec3 tile = x_tile;
   int c4 = out_c4, left = in_c, column = BLOCK(tile, x) * tile.x, layer = LAYER(tile, x);
   vec4 top = vec4(uintBitsToFloat(0xff800000u)), sum = vec4(0.0);
   for (int i = 0; i < c4; i++) top = max(top, masked(TEXEL(i), left - 4 * i, top.x));

@@ -72,7 +72,7 @@ precision highp sampler2DArray;
 layout(location = 0) out vec4 out_[LANES];
 
 #define PLAIN(column, row, layer) ivec3(column, row, layer)
-#define STACKED(column, row, layer) ivec3((column) >> 1, 2 * (row) + ((column) & 1), layer)
+#define STACKED(column, row, layer) ivec3(int(float(column) * 0.5), (row) + (row) + ((column) & 1), layer)
 #ifdef FOLD
 ivec3 folded(ivec4 f, int column, int row, int layer) {
   int right = row / f.y, down = column / f.x;
@@ -91,8 +91,13 @@ ivec2 unstacked(ivec2 at) { return ivec2(2 * at.x + (at.y & 1), at.y >> 1); }
 #define HERE(at) ivec2 at = OWN_AT(ivec2(gl_FragCoord.xy)); at.x -= out_place.z + at.x / out_place.x * out_place.y
 #endif
 
-// tile is (c4, lanes, factor, shift): where pixel px lies.
-#define BLOCK(tile, px) ((px) * tile.z >> tile.w)
+// tile is (c4, lanes, the bits of 1 / lanes): where pixel px lies. Integers are neither divided nor shifted, except in
+// images so WIDE that floats would not be exact: SwiftShader does that a number at a time.
+#ifdef WIDE
+#define BLOCK(tile, px) ((px) / tile.y)
+#else
+#define BLOCK(tile, px) int((float(px) + 0.5) * intBitsToFloat(tile.z))
+#endif
 #define LAYER(tile, px) ((px) - BLOCK(tile, px) * tile.y)
 // The block that pixel j of a fragment's own lies in, from the fragment's: j is known beforehand, and may be negative.
 #define BEYOND(j) (((j) + 4096 * LANES) / LANES - 4096)

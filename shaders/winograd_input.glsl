@@ -9,7 +9,7 @@
 uniform sampler2DArray x_;
 
 layout(std140) uniform Params {
-  ivec4 x_tile;
+  ivec3 x_tile;
   ivec2 size_in, pads;
   ivec3 tiles;
   int wide, out_c4;
@@ -31,7 +31,7 @@ void main() {
   int image = row_ / tiles.x, y = row_ - image * tiles.x;
   x = 4 * (tile - row_ * tiles.y) - pads.y;
   y = 4 * y - pads.x;
-  ivec4 lies = x_tile;
+  ivec3 lies = x_tile;
   ivec2 size = size_in;
   vec4 t[6];
   uint inside[6];

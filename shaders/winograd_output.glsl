@@ -9,7 +9,7 @@
 uniform sampler2DArray x_;
 
 layout(std140) uniform Params {
-  ivec4 x_tile;
+  ivec3 x_tile;
   ivec2 tiles;
   int out_h, out_c4;
   EXTRA_PARAMS
@@ -29,7 +29,7 @@ void main() {
   int x = at.x / out_c4, f4 = at.x - x * out_c4;
   x *= LANES;
   int image = at.y / out_h, y = at.y - image * out_h, first = (image * tiles.x + y / 4) * tiles.y;
-  ivec4 lies = x_tile;
+  ivec3 lies = x_tile;
   vec4 v[LANES];
   for (int t = 0; t < LANES / 4; t++) {
     int tile = first + min(x / 4 + t, tiles.y - 1);

@@ -157,7 +157,7 @@ def test_a_lost_context_is_an_error_by_name_and_comes_back(python):
 def test_a_driver_that_lies_is_refused_and_another_backend_taken(python):
     why, refused, taken, again = python.run('''
     with driver("", "true"):
-        why, auto, quick, measured.QUICK = available()["webgl2"], choose("auto"), measured.QUICK, -1  # try all; clocks are coarse
+        why, auto, quick, measured.QUICK = available()["webgl2"], choose("auto"), measured.QUICK, -1  # try all
         trial = auto.prepare(dense(0.5))
         for _ in range(4): trial.run({"x": x.ravel()})
         trial.free()

@@ -8,7 +8,7 @@ import pytest
 from webkeras import ops
 from webkeras.backends.webgl2 import glsl, selftest
 from webkeras.backends.webgl2.context import plan
-from webkeras.backends.webgl2.layout import NARROW, Limits, Tile, rows, tile
+from webkeras.backends.webgl2.layout import WIDE, Limits, Tile, rows, tile
 from webkeras.backends.webgl2.program import parts, program
 from webkeras.backends.webgl2.work import fitted, work
 from webkeras.graph import Graph, Literal, Value, run
@@ -159,10 +159,19 @@ def test_images_that_sevens_fit_take_seven_texels_a_fragment_but_not_where_squar
 
 
 def test_a_pixel_is_divided_by_any_number_of_lanes():
-    for w in (7, 100, NARROW, NARROW + 1, 100_000):
+    for w in (7, 100, 100_000, WIDE):
         for most in range(1, 9):
             lanes = tile((w, 1), Limits(lanes=most)).lanes
             assert lanes <= most
-            _, n, factor, shift = Tile(1, w, 1, lanes).param
-            pixels = np.arange(w, dtype="int32")
-            np.testing.assert_array_equal(pixels * np.int32(factor) >> shift, pixels // n)
+            _, n, inverse = Tile(1, w, 1, lanes).param
+            pixels, part = np.arange(w), np.int32(inverse).view("float32")
+            for near in (part, np.nextafter(part, np.float32(0)), np.nextafter(part, np.float32(2))):
+                found = (pixels.astype("float32") + np.float32(0.5)) * near
+                np.testing.assert_array_equal(found.astype("int32"), pixels // n)
+
+
+def test_an_image_too_wide_for_floats_is_divided_by_integers():
+    for w, wide in ((WIDE, False), (WIDE + 8, True)):
+        graph = Graph({"x": (x := Value((1, w, 1), name="x"))}, {"y": ops.reduce(x, fn="sum", axes=(1,))})
+        steps = plan(graph).steps
+        assert any("WIDE" in s.defines for s in steps) == wide

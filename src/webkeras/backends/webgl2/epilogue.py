@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
-from webkeras.backends.webgl2.layout import Tile
+from webkeras.backends.webgl2.layout import Tile, bits
 from webkeras.expr import ACC, Expr, glsl, slots, walk
 from webkeras.graph import Value
 from webkeras.shapes import Shape, size
-
-#: The bits of -inf, which JSON has no word for, as a signed integer.
-LOWEST = -(1 << 23)
 
 
 @dataclass
@@ -57,9 +54,9 @@ def epilogue(
 
 def general(expr: Expr, extras: Extras, names: dict[int, str]) -> Expr:
     """The expression with its literals as parameters, bounded below by one more: -inf, or 0 for a ReLU at its end."""
-    low = LOWEST
+    low = -inf
     if isinstance(expr, tuple) and expr[0] == "max" and expr[2] == 0.0:
-        expr, low = expr[1], 0
+        expr, low = expr[1], 0.0
     done: dict[int, Expr] = {}
     for part in walk(expr):
         if isinstance(part, tuple):
@@ -68,12 +65,12 @@ def general(expr: Expr, extras: Extras, names: dict[int, str]) -> Expr:
             done[id(part)] = _parameter(extras, names, "float", part)
         else:
             done[id(part)] = part
-    y, bound = done[id(expr)], _parameter(extras, names, "int", low)
+    y, bound = done[id(expr)], _parameter(extras, names, "int", bits(low))
     return ("select", ("lt", y, bound), bound, y)  # not "max": a GPU's may lose what is no number
 
 
 def _parameter(extras: Extras, names: dict[int, str], kind: str, value: float) -> int:
-    """The slot of a number that the expression reads from a parameter; an int is a float's bits."""
+    """The slot of a number that the expression reads from a parameter; an int is its bits, for JSON knows no -inf."""
     slot, name = min(names) - 1, f"number{len(extras.params)}"
     extras.declared.append(f"{kind} {name};")
     extras.params[name] = value
@@ -110,7 +107,7 @@ def _operand(planner: Any, extras: Extras, v: Value, shape: Shape, out: Tile) ->
     c4 = "0" if spread else "f4"
     if layout.w == 1:
         return _shared(extras, name, f"texelFetch({e}, {e}_at({c4}, {row}, 0), 0){spread}")
-    extras.declared.append(f"ivec4 {e}_tile;")
+    extras.declared.append(f"ivec3 {e}_tile;")
     extras.params[f"{e}_tile"] = layout.param
     extras.locals.append(f"vec4 {name} = PIXEL({e}, {e}_at, {e}_tile, {row}, x, {c4}){spread};")
     return name

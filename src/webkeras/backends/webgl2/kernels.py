@@ -7,7 +7,7 @@ from typing import Any
 from webkeras import ops
 from webkeras.backends.webgl2 import movement
 from webkeras.backends.webgl2.epilogue import epilogue
-from webkeras.backends.webgl2.layout import Tile, flat, tile
+from webkeras.backends.webgl2.layout import Tile, bits, flat, tile
 from webkeras.backends.webgl2.recurrent import recurrent, scan
 from webkeras.backends.webgl2.winograd import pays, winograd
 from webkeras.errors import BackendError
@@ -199,7 +199,7 @@ def product(planner: Any, node: Node, w_rows: tuple[int, int]) -> None:
     else:
         down, part, texels = 1, 1, -(-k4 // parts)
         across = -(-k4 // texels)
-        params["x_tile"] = (texels, 1, 1, 0)
+        params["x_tile"] = (texels, 1, bits(1.0))
     parts = down * across
     inputs["x_"] = planner.get(image or x)
     params |= {"down": down, "across": across, "part": part}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar
 
@@ -28,7 +29,7 @@ class Limits:
         return self.neighbours == 4
 
 
-NARROW = 1 << 12  # as wide an image as numbers of lanes are for that 16 bits of `param` divide by
+WIDE = 1 << 20  # pixels of a wider image are not found by floats
 NEVER = 1 << 24  # larger than any coordinate: a side that is not folded
 
 
@@ -79,10 +80,9 @@ class Tile:
         return self.lanes == 1 and (self.c % 4 == 0 or self.rows * self.w == 1)
 
     @property
-    def param(self) -> tuple[int, int, int, int]:
-        """What PIXEL of tensor.glsl wants; pixel // lanes is pixel * factor >> shift."""
-        shift = self.lanes.bit_length() - 1
-        return self.c4, self.lanes, *((1, shift) if self.lanes == 1 << shift else (65536 // self.lanes + 1, 16))
+    def param(self) -> tuple[int, int, int]:
+        """What PIXEL of tensor.glsl wants."""
+        return self.c4, self.lanes, bits(1 / self.lanes)
 
     def within(self, limits: Limits) -> Tile:
         """The same, folded if need be, or stacked where fragments of a square work together: an image, never rows."""
@@ -94,6 +94,12 @@ class Tile:
         if width > most:
             return replace(self, fold=(_part(width, most), NEVER, 0, height))
         return self
+
+
+def bits(x: float) -> int:
+    """A float32's bits as a signed integer."""
+    found: int = struct.unpack("<i", struct.pack("<f", x))[0]
+    return found
 
 
 def _part(side: int, most: int) -> int:
@@ -123,12 +129,8 @@ L = TypeVar("L", Tile, Flat)
 
 
 def lanes(w: int, limits: Limits) -> int:
-    """The smallest power of two that holds w pixels, at most what a fragment can write; on wide images always one."""
-    most = limits.lanes if w <= NARROW else 1 << limits.lanes.bit_length() - 1
-    n = 1
-    while n < min(w, most):
-        n *= 2
-    return min(n, most)
+    """The smallest power of two that holds w pixels, at most what a fragment can write."""
+    return min(1 << max(w - 1, 0).bit_length(), limits.lanes)
 
 
 def tile(shape: Shape, limits: Limits) -> Tile:

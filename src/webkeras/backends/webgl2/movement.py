@@ -131,7 +131,7 @@ def move(
         else:
             c = lie.c4 if texels is not None else lie.c
             params |= {f"{s}_w": lie.w, f"{s}_c": c, f"{s}_tile": lie.param}
-            declared.append(f"int {s}_c; ivec4 {s}_tile;")
+            declared.append(f"int {s}_c; ivec3 {s}_tile;")
             where, texel = f"place({s}_tile, {s}_w, {s}_c, {at})", f"{s}_at(p.x, p.y, p.z)"
         inside = f"inside(a, {s}_low_a, {s}_high_a) && inside(b, {s}_low_b, {s}_high_b)"
         fetch = f"return CHANNEL(texelFetch({s}, {texel}, 0), p.w);"

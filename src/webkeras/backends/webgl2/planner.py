@@ -13,7 +13,7 @@ from typing import Any
 
 from webkeras.backends.webgl2.glsl import Source, assemble
 from webkeras.backends.webgl2.joined import Part, parts
-from webkeras.backends.webgl2.layout import Flat, Layout, Limits, Tile, flat, rows, tile
+from webkeras.backends.webgl2.layout import WIDE, Flat, Layout, Limits, Tile, flat, rows, tile
 from webkeras.backends.webgl2.share import share
 from webkeras.errors import BackendError
 from webkeras.expr import walk
@@ -326,6 +326,8 @@ class Planner:
         if folded:
             common |= {"FOLD": 1, "EXTRA_PARAMS": f"ivec4 {', '.join(folded)}; {common['EXTRA_PARAMS']}"}
             params = {**params, **folded}
+        if any(isinstance(v, Tile) and v.w > WIDE for v in lies.values()):
+            common["WIDE"] = 1
         common |= dict(_whereabouts(s, v) for s, v in lies.items())
         self.steps.append(Step(shader, common, dict(inputs), tuple(targets), viewport, params, label, times))
 
