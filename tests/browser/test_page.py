@@ -222,8 +222,8 @@ def test_custom_headers_are_sent(site):
 def test_second_visit_asks_whether_anything_changed(site):
     load = f"""
         const model = new WebKeras.Model({{ filepaths: {FILES} }});
-        const out = await model.predict({{ input: [1, 2] }});  // files are kept then
-        for (const f of Object.values({FILES})) while (!(await caches.match(f)));
+        const out = await model.predict({{ input: [1, 2] }});
+        for (const f of Object.values({FILES})) while (!(await caches.match(f)));  // kept after the answer
         return [[...out.output], Object.values(model.stats.files).map((f) => f.cached)];
     """
     site.open("page.html")
@@ -236,7 +236,8 @@ def test_second_visit_asks_whether_anything_changed(site):
     site.files["/m.buf"] = site.files["/double.buf"]
     site.open("page.html")
     found, cached = site.js(load)
-    assert near(found, answer([1, 2], 2)) and sorted(cached) == [False, True, True]
+    assert near(found, answer([1, 2], 2))
+    assert sorted(cached) == [False, True, True]
 
 
 @MODES
