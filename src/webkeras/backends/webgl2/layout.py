@@ -85,9 +85,10 @@ class Tile:
         return self.c4, self.lanes, bits(1 / self.lanes)
 
     def within(self, limits: Limits) -> Tile:
-        """The same, folded if need be, or stacked where fragments of a square work together: an image, never rows."""
+        """The same, folded if need be, or stacked where fragments of a square may work together: in images, never rows;
+        where they write one or two texels, they do not, and little models find the self-test's programs."""
         (width, height), most = self.plain, limits.max_size
-        if limits.neighbours == 4 and self.lanes > 1 and 2 * height <= most and width <= 2 * most:
+        if limits.neighbours == 4 and self.lanes > 2 and 2 * height <= most and width <= 2 * most:
             return replace(self, stacked=True)
         if height > most:
             return replace(self, fold=(NEVER, _part(height, most), width, 0))
