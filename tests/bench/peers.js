@@ -1,5 +1,5 @@
 // Measures several libraries on the same model in one page:  peers.html?models=mnist_cnn&engines=tfjs:webgl,webkeras:webgl2&n=20
-// Engines are named LIBRARY:BACKEND or LIBRARY:BACKEND:THREADS.
+// Engines are named LIBRARY:BACKEND or LIBRARY:BACKEND:THREADS; n=0 sees first predictions only.
 //
 // Every engine lives in a frame of its own, with its own WebGL context, so that none profits from or pays for another, and
 // all of a model's engines are open together: they are timed in turns, a few predictions each, so that a noisy machine is
@@ -95,8 +95,8 @@ async function close({ row, times, meter, session, failed, element, x }, y) {
     Object.assign(row, { failed });
   } else {
     const counted = async () => (session.meter ? session.meter() : meter), { programs, textures, bytes, peak } = await counted();
-    const drift = distance(await session.predict(x), y); // the answer is still right after many
-    Object.assign(row, { n: times.length, median: median(times), min: Math.min(...times), drift, programs, textures, bytes, peak });
+    Object.assign(row, { n: times.length, programs, textures, bytes, peak });
+    if (times.length) Object.assign(row, { median: median(times), min: Math.min(...times), drift: distance(await session.predict(x), y) });
     Object.assign(row, session.stats());
     await session.dispose();
     row.left = (await counted()).bytes;

@@ -19,6 +19,7 @@ A bench never gates: its figures are read, not asserted.
 
 import argparse
 import json
+import statistics
 import sys
 import threading
 import time
@@ -46,6 +47,7 @@ ENGINES = {  # the peers first
     "startup": ["webkeras:auto", "tfjs:webgl", "webkeras:wasm", "tfjs:wasm"],
 }
 ROUNDS = 5  # visits of each engine after the first
+FIRSTS = 3  # first predictions on the GPU, each in a browser of its own: one alone may be half as long again
 
 
 def lay_out(wanted: list[str]) -> None:
@@ -116,12 +118,25 @@ def measure(page: str, limit: float, load: machine.Load) -> tuple[list[dict[str,
 def pages(backends: list[str], wanted: list[str], engines: list[str], n: int) -> Iterable[str]:
     """The address of each page to open, each in a browser of its own: models on the GPU, where one would find what
     another one has compiled, then all on the CPU, then the start-up."""
+    told = [n] + [0] * (FIRSTS - 1)
     taking_part = {b: ",".join(e for e in ENGINES[b] if e.split(":")[0] in engines) for b in backends}
     for backend, groups in (("webgl2", wanted), ("wasm", [",".join(wanted)])):
         if taking_part.get(backend):
-            yield from (f"bench/peers.html?models={g}&engines={taking_part[backend]}&n={n}" for g in groups)
+            visits = [(g, k) for g in groups for k in (told if backend == "webgl2" else [n])]
+            yield from (f"bench/peers.html?models={g}&engines={taking_part[backend]}&n={k}" for g, k in visits)
     if taking_part.get("startup"):
         yield f"bench/startup.html?model=mnist_cnn&engines={taking_part['startup']}&rounds={min(n, ROUNDS)}"
+
+
+def folded(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Results with the median of an engine's first predictions in the place of one; `firsts` are all of them."""
+
+    def visits(row: dict[str, Any]) -> list[float]:
+        keys = ("model", "engine", "backend", "threads")
+        return sorted(r["first"] for r in results if "first" in r and all(r.get(k) == row.get(k) for k in keys))
+
+    whole = [r for r in results if r.get("n") != 0]
+    return [r | {"firsts": (f := visits(r)), "first": statistics.median(f)} if "first" in r else r for r in whole]
 
 
 def weights(wanted: list[str]) -> dict[str, int]:
@@ -156,7 +171,7 @@ def main() -> None:
     wanted, backends = arguments.models.split(","), arguments.backends.split(",")
     if arguments.read:
         lines = [line for line in arguments.read.read_text().splitlines() if line.startswith("{")]
-        results = [{"weights": weights(wanted)}, *map(json.loads, lines)]
+        results = folded([{"weights": weights(wanted)}, *map(json.loads, lines)])
     else:
         for backend in backends:
             if backend not in ENGINES:
@@ -178,7 +193,7 @@ def main() -> None:
         sizes = {file.name: file.stat().st_size for file in build_wasm.modules()}
         told = {"browser": browser, "n": arguments.n, "load": load.told(), "modules": sizes, "noisy": arguments.noisy}
         note(results, {"machine": machine.described(**told)})
-        results.append({"weights": weights(wanted)})
+        results = folded([*results, {"weights": weights(wanted)}])
     print(table(results))
     whole = not arguments.read and all(
         getattr(arguments, key) == parser.get_default(key) for key in ("models", "backends", "engines", "n")

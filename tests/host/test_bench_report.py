@@ -6,6 +6,7 @@ import pytest
 
 from tests.bench import targets
 from tests.bench.report import Machine, Report
+from tests.bench.run import folded
 
 SOFTWARE = {"renderer": "ANGLE (SwiftShader)", "browser": "Chrome/1 x", "cores": 2, "isolated": True}
 
@@ -61,6 +62,17 @@ def test_who_is_not_there_is_not_measured_and_counts_for_nothing() -> None:
     text = made.text()
     assert "- resnet50, ort: not measured: no converter" in text
     assert (made.met, made.short) == ([], [])
+
+
+def test_first_predictions_of_several_visits_are_folded_into_their_median() -> None:
+    def visit(model: str, first: float, **more: float) -> dict[str, Any]:
+        return {"model": model, "engine": "tfjs", "backend": "webgl", "first": first, **more}
+
+    lost = {"model": "a", "engine": "tfjs", "backend": "webgl", "failed": "no answer"}
+    found = folded([visit("a", 9, n=20), visit("a", 3, n=0), visit("b", 1, n=20), visit("a", 4, n=0), lost, {"weights": {}}])
+    assert [(r.get("model"), r.get("first"), r.get("firsts")) for r in found] == [
+        ("a", 4, [3, 4, 9]), ("b", 1, [1]), ("a", None, None), (None, None, None),
+    ]  # fmt: skip
 
 
 def test_the_load_and_the_noise_are_said() -> None:
