@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from tests.browser.site import dense, model_json
-from tests.browser.test_page import FILES, MODES, hidden, near
+from tests.browser.test_page import FILES, MODES, answer, hidden, near
 
 LAYERS = [dense("hidden", 3, "relu", batch_input_shape=[None, 2]), dense("answer", 2, "softplus")]
 
@@ -136,3 +136,35 @@ def test_a_driver_that_computes_wrongly_is_refused_when_a_model_is_loaded(site, 
         lies,
     )
     assert found.startswith("NoBackend: this GPU's driver computes a convolution wrongly")
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["", "its plan is missing"])
+def test_the_self_test_of_the_gpu_begins_before_python_is_there(site, there):
+    """Python's memory comes only when it has begun; where the page cannot begin it, Python does."""
+    if there:
+        site.held["/pyodide/snapshot.bin"] = site.released["/now"] = threading.Event()
+    else:
+        site.files |= {f"/selftest/{lanes}-{n}.json": b"<html>" for lanes in (4, 8) for n in (1, 2, 4)}
+    site.files["/now"] = b"now"
+    site.open("page.html")
+    runners, begun, snapshot, found = site.js(
+        f"""
+        await Promise.all(["common.js", "runner.js"].map((name) => import(new URL(name, location.href))));
+        const {{ create }} = webkerasRunner, runners = [], begun = [];
+        webkerasRunner.create = (...args) => {{
+          const runner = create(...args), {{ begin }} = runner;
+          runner.begin = (plan) => {{
+            begun.push(Object.keys(plan.inputs)), fetch("/now");
+            return begin.call(runner, plan);
+          }};
+          return runners.push(runner), runner;
+        }};
+        const model = new WebKeras.Model({{ filepaths: {FILES}, backend: "webgl2", worker: false }});
+        const {{ output }} = await model.predict({{ input: [1, 2] }});
+        return [runners.length, begun, model.stats.snapshot, [...output]];
+        """
+    )
+    assert runners == 1
+    assert begun == [[], ["hidden_input"]]
+    assert snapshot is True
+    assert near(found, answer([1, 2]))

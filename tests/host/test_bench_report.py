@@ -69,7 +69,8 @@ def test_first_predictions_of_several_visits_are_folded_into_their_median() -> N
         return {"model": model, "engine": "tfjs", "backend": "webgl", "first": first, **more}
 
     lost = {"model": "a", "engine": "tfjs", "backend": "webgl", "failed": "no answer"}
-    found = folded([visit("a", 9, n=20), visit("a", 3, n=0), visit("b", 1, n=20), visit("a", 4, n=0), lost, {"weights": {}}])
+    seen = [visit("a", 9, n=20), visit("a", 3, n=0), visit("b", 1, n=20), visit("a", 4, n=0)]
+    found = folded([*seen, lost, {"weights": {}}])
     assert [(r.get("model"), r.get("first"), r.get("firsts")) for r in found] == [
         ("a", 4, [3, 4, 9]), ("b", 1, [1]), ("a", None, None), (None, None, None),
     ]  # fmt: skip
