@@ -8,7 +8,7 @@ export class Engine {
     this.base = base;
     this.models = new Map(); // id -> Python's Model
     this.onGpu = new Set(); // ids
-    this.keeps = new Map(); // id -> what is to be done after the first answer, or when it does not come
+    this.keeps = new Map(); // id -> {keep, timer}: what is to be done after the first answer, or when it does not come
     this.again = new Map(); // id -> Again
     this.listeners = new Map(); // id -> what to do with the model's events; worker.mjs puts its own `tell` instead
     this.functions = new Map(); // id -> what answers for the page's custom functions; worker.mjs puts its own `custom`
@@ -73,7 +73,7 @@ export class Engine {
 
   async load(id, { files, headers, backend, kerasVersion, theanoKernels, customShapes }) {
     const began = performance.now(), parts = { boot: 0 };
-    if (backend.startsWith("webgl2") && !this.tried) this.tried = this.early().catch(() => {}); // what is wrong, Python says
+    if (backend.startsWith("webgl2") && !this.page) this.tried ??= this.early().catch(() => {}); // what is wrong, Python says
     const told = (part, share) => {
       parts[part] = share;
       if (!share) return; // it has begun
@@ -100,8 +100,8 @@ export class Engine {
     this.tell(id, { type: "initprogress", progress: 100 });
     const described = JSON.parse(this.page.describe(handle)), now = performance.now();
     this.watchContext(id, described.backend);
-    this.keeps.set(id, keep);
-    setTimeout(keep, PATIENCE);
+    if (globalThis.document) keep(); // a page is busy while it loads, and must not be while a model predicts
+    else this.keeps.set(id, { keep, timer: setTimeout(keep, PATIENCE) });
     const stats = { boot: this.bootMs, snapshot: this.snapshot, files: about, load: loaded - began, init: now - loaded, ready: now - began };
     return { ...described, stats: { ...described.stats, ...stats } };
   }
@@ -139,9 +139,15 @@ export class Engine {
     const answer = quick || (await this.asked(id, handle, inputs, layers));
     this.tell(id, { type: "predictprogress", progress: 100 });
     answer.stats.call = performance.now() - began;
-    if (this.keeps.has(id)) setTimeout(this.keeps.get(id));
-    this.keeps.delete(id);
+    this.keep(id);
     return answer;
+  }
+
+  keep(id) {
+    const { keep, timer } = this.keeps.get(id) ?? {};
+    this.keeps.delete(id);
+    clearTimeout(timer);
+    if (keep) setTimeout(keep);
   }
 
   async asked(id, handle, inputs, layers) {
@@ -167,7 +173,9 @@ export class Engine {
   dispose(id) {
     const handle = this.models.get(id);
     this.models.delete(id);
-    for (const of of [this.onGpu, this.again, this.keeps]) of.delete(id);
+    this.onGpu.delete(id);
+    this.again.delete(id);
+    this.keep(id);
     if (handle) this.end(handle);
   }
 

@@ -156,12 +156,12 @@ globalThis.webkerasWasm = (() => {
       if (trial === TRIALS - 1) this.best = this.least[1] < 0.9 * this.least[0] ? threads : 1;
     }
 
-    // The results; in the page a promise of them, and the page goes on meanwhile unless the last time took less than two
-    // slices. Predictions wait for each other; one that was overtaken by `run` starts again.
+    // The results; in the page a promise of them, and the page goes on meanwhile unless the last time took less than a
+    // slice: alone it may take twice that. Predictions wait for each other; one that was overtaken by `run` starts again.
     predict(feeds) {
       if (SLICE === Infinity) return this.run(feeds);
       const here = this.queue.then(async () => {
-        const began = performance.now(), results = this.took < 2 * SLICE ? this.run(feeds) : await this.sliced(feeds);
+        const began = performance.now(), results = this.took < SLICE ? this.run(feeds) : await this.sliced(feeds);
         this.took = performance.now() - began;
         return results;
       });
