@@ -1,6 +1,7 @@
 // fetch.mjs - a model's files by XHR, with progress, kept in the Cache API, and errors that name the file.
 //
-// It is kept when the model has answered: copying it takes the browser as long as fetching it, and nobody waits for it.
+// It is kept when the model has answered, without a worker when it is loaded (engine.mjs): copying it takes the browser as
+// long as fetching it, and nobody waits for it.
 // What is kept is asked for again each time, by its validator (ETag or date): the server says "unchanged" in a few bytes.
 // Without a network, what is kept is used as it is. Only files of the page's own origin, fetched without headers, are
 // kept: from elsewhere a question by validator costs another question first, and there the browser's own cache does it.
