@@ -1,16 +1,17 @@
-// winograd_multiply.glsl - the 36 matrix products in the middle of F(4x4, 3x3): a fragment makes LANES tiles of 4 filters.
+// winograd_multiply.glsl - the matrix products in the middle of F(4x4, 3x3), 36, and of F(4, 7), 10: a fragment makes
+// LANES tiles of 4 filters.
 //
-//   x_ from winograd_input.glsl, w_ from winograd_kernel.glsl
-//   -> (36, tiles, f)
+//   x_ from winograd_input.glsl or line_input.glsl, w_ from winograd_kernel.glsl or line_kernel.glsl
+//   -> (36 or 10, tiles, f)
 //
 // Defines   WIDE    the tiles of x_ fill several rows
-// Params    rows, wide: rows of tiles in x_, tiles in a row; in_c in elements; in_c4, out_c4 in texels
+// Params    layers of x_ and w_; rows, wide: rows of tiles in x_, tiles in a row; in_c in elements; in_c4, out_c4 in texels
 #include "tensor.glsl"
 
 uniform sampler2DArray x_, w_;
 
 layout(std140) uniform Params {
-  int rows, wide, in_c, in_c4, out_c4;
+  int layers, rows, wide, in_c, in_c4, out_c4;
   EXTRA_PARAMS
 };
 
@@ -43,7 +44,7 @@ layout(std140) uniform Params {
 
 void main() {
   HERE(at);
-  int x = at.x / out_c4, f4 = at.x - x * out_c4, i = at.y / 6, j = at.y - 6 * i, c4 = FIRST, k = i * in_c + 4 * c4;
+  int x = at.x / out_c4, f4 = at.x - x * out_c4, i = at.y / layers, j = at.y - layers * i, c4 = FIRST, k = i * in_c + 4 * c4;
   int texels = in_c4;
   x *= LANES;
   SUMS

@@ -286,32 +286,35 @@ def fusions() -> Iterator[Case]:
         y = ops.conv(y, v, strides=ONE, pads=ZERO) * s
         return ops.maximum(y + x, 0.0)
 
+    def stages(x: Any, w: Any, b: Any, v: Any, t: Any) -> Any:
+        def halved(x: Any, strides: tuple[int, int]) -> Any:
+            y = ops.maximum(ops.conv(x, w, strides=ONE, pads=ZERO) + b, 0.0)
+            x = ops.maximum(ops.conv(y, v, strides=ONE, pads=ZERO) * t + x, 0.0)
+            return ops.conv(x, v, strides=strides, pads=ZERO) * b + ops.conv(x, w, strides=strides, pads=ZERO)
+
+        return [y := halved(halved(x, (2, 2)), (1, 3)), ops.concat(y, ops.tanh(y), axis=3)]
+
     c = 6
     yield Case("a residual block", block, ((1, 8, 9, c), (3, 3, c, c), (c,), (c,), (1, 1, c, c)), (1, 2, 3, 4))
-    yield Case(
-        "a bounded convolution",
-        lambda x, w: ops.minimum(1.5, ops.maximum(-0.5, ops.conv(x, w, strides=ONE, pads=ZERO))),
-        ((1, 4, 9, 5), (1, 1, 5, 6)),
-        (1,),
-    )
-    yield Case(
-        "a convolution bounded by infinity",
-        lambda x, w: ops.minimum(ops.maximum(ops.conv(x, w, strides=ONE, pads=ZERO), 0.5), float("inf")),
-        ((1, 4, 9, 5), (1, 1, 5, 6)),
-        (1,),
-    )
+    bounds = {"bounded": lambda y: ops.minimum(1.5, ops.maximum(-0.5, y))}
+    bounds["bounded by infinity"] = lambda y: ops.minimum(ops.maximum(y, 0.5), float("inf"))
+    for how, bound in bounds.items():
+        within = lambda x, w, bound=bound: bound(ops.conv(x, w, strides=ONE, pads=ZERO))  # noqa: E731
+        yield Case(f"a convolution {how}", within, ((1, 4, 9, 5), (1, 1, 5, 6)), (1,))
     yield Case(
         "a padded convolution",
         lambda x, w: ops.conv(ops.pad(x, pads=((0, 0), (1, 1), (0, 2), (0, 0))), w, strides=(2, 2), pads=ZERO),
         ((1, 7, 9, 5), (3, 3, 5, 4)),
         (1,),
     )
-    yield Case(
-        "a 3x3 convolution large enough for Winograd",
-        lambda x, w, b: ops.maximum(ops.conv(x, w, strides=ONE, pads=((1, 1), (0, 2))) + b, 0.0),
-        ((2, 22, 29, 24), (3, 3, 24, 60), (60,)),
-        (1, 2),
-    )
+    for h, w, pads in ((3, 3, ((1, 1), (0, 2))), (1, 7, ((0, 0), (3, 2))), (7, 1, ((3, 3), (0, 0)))):
+        yield Case(
+            f"a {h}x{w} convolution large enough for Winograd",
+            lambda x, w, b, p=pads: ops.maximum(ops.conv(x, w, strides=ONE, pads=p) + b, 0.0),
+            ((2, 22, 29, 24), (h, w, 24, 78), (78,)),
+            (1, 2),
+        )
+    yield Case("stages of a ResNet", stages, ((2, 7, 10, c), (1, 1, c, c), (c,), (1, 1, c, c), (c,)), (1, 2, 3))
     yield Case("a long reduction, then more", lambda x: ops.mean(x, axes=(1, 2)) * 2.0 + 1.0, ((2, 23, 31, 5),))
     yield Case("a long maximum of everything", lambda x: ops.reduce(x, fn="max", axes=(0, 1, 2, 3)), ((1, 20, 30, 5),))
     yield Case("a softmax of many", lambda x: ops.softmax(x, axes=(2,)), ((4, 10, 641),))
@@ -320,18 +323,10 @@ def fusions() -> Iterator[Case]:
         "resize, then relu", lambda x: ops.maximum(ops.resize(x, size=(6, 9), mode="linear"), 0.5), ((2, 3, 4, 5),)
     )
     yield Case("one value, two users", lambda x: (lambda y: ops.tanh(y) + ops.exp(y) * x)(ops.sigmoid(x)), ((2, 9, 5),))
-    yield Case(
-        "squeeze and excite",
-        lambda x, w: x * ops.sigmoid(ops.conv(ops.mean(x, axes=(1, 2)), w, strides=ONE, pads=ZERO)),
-        ((2, 5, 9, 6), (1, 1, 6, 6)),
-        (1,),
-    )
-    yield Case(
-        "a dense layer scaled",
-        lambda x, w, b, s: ops.tanh((ops.matmul(x, w) + b) * s),
-        ((3, 5), (5, 7), (7,), (7,)),
-        (1, 2, 3),
-    )
+    gate = lambda x, w: x * ops.sigmoid(ops.conv(ops.mean(x, axes=(1, 2)), w, strides=ONE, pads=ZERO))  # noqa: E731
+    yield Case("squeeze and excite", gate, ((2, 5, 9, 6), (1, 1, 6, 6)), (1,))
+    dense = lambda x, w, b, s: ops.tanh((ops.matmul(x, w) + b) * s)  # noqa: E731
+    yield Case("a dense layer scaled", dense, ((3, 5), (5, 7), (7,), (7,)), (1, 2, 3))
     yield Case(
         "a transposed convolution scaled",
         lambda x, w, s: ops.conv_transpose(x, w, strides=(2, 2), pads=ZERO, output=(7, 11)) * s,

@@ -7,7 +7,7 @@ import pytest
 
 from webkeras import ops
 from webkeras.backends.webgl2 import glsl, selftest
-from webkeras.backends.webgl2.context import plan
+from webkeras.backends.webgl2.context import passes, plan
 from webkeras.backends.webgl2.layout import WIDE, Limits, Tile, rows, tile
 from webkeras.backends.webgl2.program import parts, program
 from webkeras.backends.webgl2.work import fitted, work
@@ -175,3 +175,32 @@ def test_an_image_too_wide_for_floats_is_divided_by_integers():
         graph = Graph({"x": (x := Value((1, w, 1), name="x"))}, {"y": ops.reduce(x, fn="sum", axes=(1,))})
         steps = plan(graph).steps
         assert any("WIDE" in s.defines for s in steps) == wide
+
+
+def test_pixels_that_nobody_reads_are_not_computed():
+    """As at a ResNet's stages: what only strided 1x1 convolutions read is made at their strides, by all that may be."""
+
+    def weights(*shape):
+        return Value(shape, constant=Literal(shape, (0.5,) * int(np.prod(shape))))
+
+    def made(*outputs):
+        graph = passes(Graph({"x": x}, {str(i): y for i, y in enumerate(outputs)}), Limits())
+        return [(n.op, n.out.shape[1:3]) for n in graph.nodes if n.op != "map"]
+
+    x, w = Value((1, 8, 9, 4), name="x"), weights(1, 1, 4, 4)
+    plain = {"strides": (1, 1), "pads": ((0, 0), (0, 0))}
+    y = ops.maximum(ops.conv(x, w, **plain) + x, 0.0)
+    a, b = (ops.conv(y, weights(1, 1, 4, f), **plain | {"strides": (2, 2)}) for f in (4, 5))
+    assert made(a, b) == [("slice", (4, 5)), ("conv", (4, 5)), ("conv", (4, 5)), ("conv", (4, 5))]
+    assert ("conv", (8, 9)) in made(a, b, y)
+    assert ("conv", (8, 9)) in made(a, ops.conv(y, w, **plain | {"strides": (1, 2)}))
+    assert ("slice", (4, 5)) not in made(ops.conv(y, weights(3, 3, 4, 4), **plain | {"strides": (2, 2)}))
+
+
+def test_what_draws_parts_of_concatenations_draws_wholes_as_well():
+    x, w = Value((1, 8, 32, 8), name="x"), Value((1, 1, 8, 8), constant=Literal((1, 1, 8, 8), (0.5,) * 64))
+    y = ops.conv(x, w, strides=(1, 1), pads=((0, 0), (0, 0)))
+    z = ops.concat(*(ops.conv(y, w, strides=(1, 1), pads=((0, 0), (0, 0))) for _ in range(2)), axis=3)
+    steps = [s for s in plan(Graph({"x": x}, {"z": z})).steps if s.shader == "matmul.glsl"]
+    assert len(steps) == 3
+    assert len({s.source.text for s in steps}) == 1

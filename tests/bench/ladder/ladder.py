@@ -48,6 +48,7 @@ RUNGS: dict[str, Callable[[Limits], Limits]] = {
     "direct": lambda limits: replace(limits, winograd=False),
     "winograd_small": set_to(winograd, "PIXELS", 49),
     "winograd_64": set_to(winograd, "WIDEST", 64 * 64),
+    "w150": lambda limits: (setattr(winograd, "WIDEST", 150 * 150), replace(limits, neighbours=4))[1],
     "whole_sums": set_to(kernels, "ENOUGH", 1),
     "lanes4": lambda limits: replace(limits, lanes=4),
     "pairs": lambda limits: replace(limits, neighbours=2),

@@ -19,7 +19,7 @@ from webkeras.backends.webgl2.program import program
 from webkeras.backends.webgl2.work import fitted
 from webkeras.errors import BackendError, DeviceLost, NoBackend, ShaderError
 from webkeras.graph import Graph
-from webkeras.passes import expand, fold, fuse
+from webkeras.passes import expand, fold, fuse, thin
 
 #: Work of a run that wide programs do not make quicker; they take two to three times as long to compile as narrow ones.
 LITTLE = 1 << 24
@@ -32,7 +32,7 @@ tested = 0.0  # milliseconds, in all, that models waited for the self-test while
 
 def passes(graph: Graph, limits: Limits) -> Graph:
     """The graph as this backend wants it."""
-    return fuse(fold(expand(graph, NATIVE), kernels=False), EPILOGUES, limits.samplers - 2, again=True)
+    return thin(fuse(fold(expand(graph, NATIVE), kernels=False), EPILOGUES, limits.samplers - 2, again=True))
 
 
 def plan(graph: Graph, limits: Limits | None = None, little: int = 0) -> Plan:

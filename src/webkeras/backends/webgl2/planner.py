@@ -13,7 +13,7 @@ from typing import Any
 
 from webkeras.backends.webgl2.glsl import Source, assemble
 from webkeras.backends.webgl2.joined import Part, parts
-from webkeras.backends.webgl2.layout import WIDE, Flat, Layout, Limits, Tile, flat, rows, tile
+from webkeras.backends.webgl2.layout import NEVER, WIDE, Flat, Layout, Limits, Tile, flat, rows, tile
 from webkeras.backends.webgl2.share import share
 from webkeras.errors import BackendError
 from webkeras.expr import walk
@@ -21,7 +21,8 @@ from webkeras.graph import Constant, Graph, Node, Value
 from webkeras.shapes import Shape, size
 
 #: Shaders that read w_ by WEIGHT.
-WEIGHING = {f"{n}.glsl" for n in ("conv", "conv_transpose", "depthwise", "matmul", "take", "winograd_kernel")}
+READERS = ("conv", "conv_transpose", "depthwise", "line_kernel", "matmul", "take", "winograd_kernel")
+WEIGHING = {f"{name}.glsl" for name in READERS}
 
 Kernel = Callable[["Planner", Node], None]
 Params = dict[str, Any]
@@ -68,6 +69,11 @@ class Step:
     times: tuple[int, int] = (1, 0)  # how many such rectangles, how many columns apart
 
     @property
+    def program(self) -> tuple[str, frozenset[tuple[str, str | int]]]:
+        """What tells its program from others."""
+        return self.shader, frozenset(self.defines.items())
+
+    @property
     def source(self) -> Source:
         """The whole shader."""
         return assemble(self.shader, self.defines)
@@ -105,6 +111,11 @@ class Plan:
             f"{len(self.slots)} textures of {held / 1e6:.1f} MB"
         )
         return "\n".join(lines)
+
+
+def _in_place(defines: dict[str, str | int]) -> dict[str, str | int]:
+    """The defines of a draw into some columns of a texture."""
+    return {**defines, "PLACED": 1, "EXTRA_PARAMS": f"ivec3 out_place; {defines.get('EXTRA_PARAMS', '')}"}
 
 
 def _whereabouts(name: str, layout: Layout) -> tuple[str, str]:
@@ -288,7 +299,7 @@ class Planner:
         if part and isinstance(layout, Tile) and layout == self.tile(out):
             texture, (viewport, times) = self.whole(part), part.window(layout)
             targets = [(texture, i) for i in range(part.layout.lanes)]
-            common |= {"PLACED": 1, "EXTRA_PARAMS": f"ivec3 out_place; {common.get('EXTRA_PARAMS', '')}"}
+            common = _in_place(common)
             params = {**params, "out_place": part.param(layout)}
             self.step(shader, targets, viewport, inputs, params, common, label, times)
             self.drawn.add(id(out))
@@ -341,9 +352,17 @@ class Planner:
                 self.textures[w].plain = True
                 s.defines["W_PLAIN"] = 1
 
+    def _placed(self) -> None:
+        """A program that draws parts of concatenations draws wholes as well, as the only part of themselves."""
+        placed = {s.program for s in self.steps if "PLACED" in s.defines}
+        for s in self.steps:
+            if "PLACED" not in s.defines and (s.shader, frozenset((d := _in_place(s.defines)).items())) in placed:
+                s.defines, s.params = d, {**s.params, "out_place": (NEVER, 0, 0)}
+
     def finish(self) -> Plan:
         """Split what is made once from what every run makes, and let dynamic textures share memory by lifetime."""
         self._flatten()
+        self._placed()
         prepare = [s for s in self.steps if self.textures[s.outs[0]].constant]
         steps = [s for s in self.steps if not self.textures[s.outs[0]].constant]
         plan = Plan(self.textures, prepare, steps, self.inputs, self.outputs, self.adopt, half=self.limits.half)

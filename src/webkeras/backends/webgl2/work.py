@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from webkeras.backends.webgl2.layout import Limits
+from webkeras.backends.webgl2.winograd import SHAPES
 from webkeras.graph import Graph, Node
 from webkeras.shapes import size
 
@@ -20,7 +21,7 @@ def fitted(graph: Graph, limits: Limits, little: int) -> Limits:
         return replace(limits, lanes=min(2, limits.lanes))
     convs = [node for node in graph.nodes if node.op == "conv" and not node.out.is_constant]
     widths = [(node.out.shape[-2], _of(node)) for node in convs]
-    if limits.lanes < 8 or any(map(_square, convs)) or _fetches(widths, 7) >= _fetches(widths, 8):
+    if limits.lanes < 8 or any(map(_tiled, convs)) or _fetches(widths, 7) >= _fetches(widths, 8):
         return limits
     return replace(limits, lanes=7)
 
@@ -30,10 +31,10 @@ def _fetches(widths: list[tuple[int, int]], lanes: int) -> float:
     return sum(n / w * -(-w // lanes) * (lanes + 4) for w, n in widths)
 
 
-def _square(node: Node) -> bool:
-    """May a convolution be computed in squares of 4 x 4, which go into eight lanes (winograd.py)?"""
+def _tiled(node: Node) -> bool:
+    """May a convolution be computed in tiles four wide, which go into eight lanes?"""
     a = node.attrs
-    return node.inputs[1].shape[:-2] == (3, 3) and a["strides"] == (1, 1) and a.get("groups", 1) == 1
+    return node.inputs[1].shape[:-2] in SHAPES and a["strides"] == (1, 1) and a.get("groups", 1) == 1
 
 
 def work(graph: Graph) -> int:
