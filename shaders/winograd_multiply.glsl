@@ -4,7 +4,7 @@
 //   x_ from winograd_input.glsl or line_input.glsl, w_ from winograd_kernel.glsl or line_kernel.glsl
 //   -> (36 or 10, tiles, f)
 //
-// Defines   WIDE    the tiles of x_ fill several rows
+// Defines   WIDE    the tiles of x_ fill several rows (in squares they may in any case)
 // Params    layers of x_ and w_; rows, wide: rows of tiles in x_, tiles in a row; in_c in elements; in_c4, out_c4 in texels
 #include "tensor.glsl"
 
@@ -15,12 +15,9 @@ layout(std140) uniform Params {
   EXTRA_PARAMS
 };
 
-#ifdef WIDE
+#if defined(WIDE) || defined(SQUARE)
 #define START(s, p) row[s] = (x + p) / wide; column[s] = (x + p - row[s] * wide) * texels; row[s] += i * rows;
 #define TILE(s) x_at(column[s] + c4, row[s], j)
-#elif defined(SQUARE)
-#define START(s, p) column[s] = (x + p) * texels;
-#define TILE(s) x_at(column[s] + c4, i, j)
 #else
 #define START(s, p)
 #define TILE(p) x_at((x + p) * texels + c4, i, j)

@@ -9,7 +9,6 @@ from tests.browser.test_runner import RUNNER, START, planned
 from tests.cases import TOLERANCE, error
 from tools.browser import firefox
 from webkeras import ops
-from webkeras.backends.webgl2 import selftest
 from webkeras.backends.webgl2.layout import Limits
 from webkeras.graph import Graph, Literal, Value, run
 
@@ -44,6 +43,7 @@ GRAPHS = {
     "groups of 8": conv((1, 3, 9, 16), (3, 1), 16, pads=((1, 1), (0, 0)), groups=2),
     "1x1": conv((1, 3, 9, 24), (1, 1), 24, pads=VALID),
     "Winograd": conv((1, 15, 14, 96), (3, 3), 104),
+    "Winograd of lines down": conv((2, 17, 19, 48), (7, 1), 88, pads=((3, 2), (0, 0))),
     "written in place": ((1, 3, 19, 16), lambda v: ops.concat(*(one(v * k) for k in THREE), axis=3)),
     "rows by a matrix": ((3, 5, 16), lambda v: ops.matmul(v, constant((16, 24), 3))),
     "batches of matrices": ((3, 5, 16), lambda v: ops.matmul(v, constant((3, 16, 8), 4))),
@@ -60,6 +60,7 @@ SQUARES = {
     "1x7": conv((1, 3, 23, 12), (1, 7), 16, pads=((0, 0), (3, 3))),
     "groups of 16": conv((1, 3, 8, 16), (3, 1), 32, pads=((1, 1), (0, 0)), groups=2),
     "Winograd": conv((1, 15, 14, 96), (3, 3), 112),
+    "Winograd of lines across": conv((2, 17, 19, 48), (1, 7), 80, pads=((0, 0), (2, 4))),
     "written in place": ((1, 3, 23, 16), lambda v: ops.concat(*(one16(v * k) for k in THREE), axis=3)),
     "rows by a matrix": ((3, 15, 16), lambda v: ops.matmul(v, constant((16, 32), 3))),
     "batches of matrices": ((3, 15, 16), lambda v: ops.matmul(v, constant((3, 16, 16), 4))),
@@ -99,18 +100,7 @@ def test_a_square_of_fragments_sums_as_one_does(page, name):
 
 
 def test_a_square_of_fragments_multiplies_tiles_that_lie_in_two_rows(page):
-    sums_as_one_does(page, conv((1, 30, 30, 96), (3, 3), 96), "WIDE", neighbours=4, max_size=1024)
-
-
-def test_both_drivers_are_asked(fox, page):
-    """And so the product uses here what is tested here."""
-    for site, neighbours in ((fox, 2), (page, 4)):
-        said = site.js(START + "return [r.neighbours, r.gl.getParameter(r.gl.RENDERER)];", RUNNER)
-        assert said[0] == neighbours, said[1]
-
-
-def test_the_self_test_finds_a_driver_whose_derivatives_are_of_each_row(fox):
-    """Mesa's is such a one; it computes all but what fragments of a square tell each other."""
-    body = START + "const e = open(args[1]); r.run(e, {}); return floats(r.read(e));"
-    found = fox.js(body, RUNNER, planned(selftest.graph(), Limits(neighbours=4)))
-    assert "a convolution wrongly" in selftest.complaint(found)
+    graph, limits = conv((1, 30, 30, 96), (3, 3), 96), {"neighbours": 4, "max_size": 1024}
+    x = Value(graph[0], name="x")
+    assert '"rows": 2' in planned(Graph({"x": x}, {"y": graph[1](x)}), Limits(**limits))
+    sums_as_one_does(page, graph, "SQUARE", **limits)

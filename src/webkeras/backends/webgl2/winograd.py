@@ -13,7 +13,7 @@ from webkeras.backends.webgl2.layout import Tile, lanes
 from webkeras.graph import Node, Value
 
 PIXELS = 14 * 14  # smaller images have deep kernels, which F(4x4, 3x3) makes four times as large
-WIDEST = 80 * 80  # larger ones have few channels: little is gained, and their rounding grows through all later layers
+WIDEST = 256 * 256  # the products of larger ones take too much memory
 MULTIPLICATIONS = 16e6  # with fewer, four programs more to compile cost more than they save
 SHAPES = ((3, 3), (1, 7), (7, 1))
 
@@ -103,6 +103,8 @@ def winograd(planner: Any, node: Node) -> None:
     parts = planner.emit(f"{how.shaders}_input.glsl", node, turned, tiles, {"x_": planner.get(x)}, params)
     params = {"layers": how.layers, "rows": rows, "wide": wide, "in_c": c, "in_c4": tiles.c4, "out_c4": products.c4}
     inputs = {"x_": parts, "w_": made}
-    defines = shared(planner, multiplied, products, tiles.c4, products.lanes) | ({"WIDE": 1} if rows > 1 else {})
+    defines = shared(planner, multiplied, products, tiles.c4, products.lanes)
+    if rows > 1 and "SQUARE" not in defines:
+        defines["WIDE"] = 1
     sums = planner.emit("winograd_multiply.glsl", node, multiplied, products, inputs, params, defines)
     draw(planner, f"{how.shaders}_output.glsl", node, layout, {"x_": sums}, last)
