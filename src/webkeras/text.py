@@ -9,7 +9,8 @@ from typing import Any
 from webkeras.errors import WebKerasError
 
 DEEPEST = 300  # brackets; a model's file has a few dozen
-BUT_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[^][{}"]+')
+ESCAPED = re.compile(rb"\\.", re.DOTALL)
+BUT_BRACKETS = bytes({*range(256)} - {*b"[]{}"})
 
 
 def loads(text: str | bytes, file: str, error: type[WebKerasError], expected: str) -> Any:
@@ -25,15 +26,15 @@ def loads(text: str | bytes, file: str, error: type[WebKerasError], expected: st
 def nests(text: str | bytes) -> bool:
     """Whether JSON nests deeper than DEEPEST, or would if it were whole: the parser calls itself, and in a page that
     ends with the stack of JavaScript instead of a RecursionError."""
-    if isinstance(text, bytes):
-        text = text.decode("utf-8", "replace")
-    if text.count("[") + text.count("{") <= DEEPEST:
+    raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    if raw.count(b"[") + raw.count(b"{") <= DEEPEST:
         return False
-    left = BUT_BRACKETS.sub("", text)
+    parts = ESCAPED.sub(b"", raw).split(b'"')  # every other one is a string
+    left = b"".join(parts[::2]).translate(None, BUT_BRACKETS)
     for _ in range(DEEPEST):
         if len(left) <= DEEPEST:
             return False
-        left = left.replace("[]", "").replace("{}", "")
+        left = left.replace(b"[]", b"").replace(b"{}", b"")
     return True
 
 

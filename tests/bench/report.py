@@ -22,9 +22,10 @@ Batch 1, float32, the same model in the same browser in the same run, and on the
 the engines take turns of five predictions. webkeras is timed on the GPU in its Web Worker, where it lives by default.
 Milliseconds, upload of the input and download of the output included. *first*: the first prediction, and all that was
 planned and compiled for it, but neither the time in which weights were still on their way nor the GPU's self-test,
-during both of which programs compile; on the GPU the median of three visits, each in a browser of its own, what drivers
-keep of programs on disk switched off (`__GL_SHADER_DISK_CACHE=0`); *x*: webkeras' time as a share of the peer's, beside
-the share that is to be reached; *error*: the largest difference from genuine Keras, relative to the largest value.
+during both of which programs compile; on the GPU the median of three visits of this engine alone, each in a browser of
+its own, for who comes second finds a GPU process that has grown; what drivers keep of programs on disk is switched off
+(`__GL_SHADER_DISK_CACHE=0`); *x*: webkeras' time as a share of the peer's, beside the share that is to be reached;
+*error*: the largest difference from genuine Keras, relative to the largest value.
 "FALLS SHORT" means what it says.
 """
 

@@ -47,7 +47,7 @@ ENGINES = {  # the peers first
     "startup": ["webkeras:auto", "tfjs:webgl", "webkeras:wasm", "tfjs:wasm"],
 }
 ROUNDS = 5  # visits of each engine after the first
-FIRSTS = 3  # first predictions on the GPU, each in a browser of its own: one alone may be half as long again
+FIRSTS = 3  # visits on the GPU for first predictions, each of an engine alone: one may be half as long again
 
 
 def lay_out(wanted: list[str]) -> None:
@@ -117,23 +117,32 @@ def measure(page: str, limit: float, load: machine.Load) -> tuple[list[dict[str,
 
 def pages(backends: list[str], wanted: list[str], engines: list[str], n: int) -> Iterable[str]:
     """The address of each page to open, each in a browser of its own: models on the GPU, where one would find what
-    another one has compiled, then all on the CPU, then the start-up."""
-    told = [n] + [0] * (FIRSTS - 1)
-    taking_part = {b: ",".join(e for e in ENGINES[b] if e.split(":")[0] in engines) for b in backends}
-    for backend, groups in (("webgl2", wanted), ("wasm", [",".join(wanted)])):
-        if taking_part.get(backend):
-            visits = [(g, k) for g in groups for k in (told if backend == "webgl2" else [n])]
-            yield from (f"bench/peers.html?models={g}&engines={taking_part[backend]}&n={k}" for g, k in visits)
-    if taking_part.get("startup"):
-        yield f"bench/startup.html?model=mnist_cnn&engines={taking_part['startup']}&rounds={min(n, ROUNDS)}"
+    another one has compiled, and engines alone there as well, for their first predictions; then all on the CPU; then the
+    start-up."""
+    taking_part = {b: [e for e in ENGINES[b] if e.split(":")[0] in engines] for b in backends}
+
+    def page(models: str, engines: list[str], n: int) -> str:
+        return f"bench/peers.html?models={models}&engines={','.join(engines)}&n={n}"
+
+    if on_gpu := taking_part.get("webgl2"):
+        for model in wanted:
+            yield page(model, on_gpu, n)
+            yield from (page(model, [engine], 0) for engine in on_gpu * FIRSTS)
+    if taking_part.get("wasm"):
+        yield page(",".join(wanted), taking_part["wasm"], n)
+    if startup := taking_part.get("startup"):
+        yield f"bench/startup.html?model=mnist_cnn&engines={','.join(startup)}&rounds={min(n, ROUNDS)}"
 
 
 def folded(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Results with the median of an engine's first predictions in the place of one; `firsts` are all of them."""
+    """Results with the median of the first predictions that an engine made alone in the place of the one it made among
+    others; `firsts` are all of those."""
 
     def visits(row: dict[str, Any]) -> list[float]:
         keys = ("model", "engine", "backend", "threads")
-        return sorted(r["first"] for r in results if "first" in r and all(r.get(k) == row.get(k) for k in keys))
+        same = (r for r in results if r.get("n") == 0 and all(r.get(k) == row.get(k) for k in keys))
+        alone = [r["first"] for r in same if "first" in r]
+        return sorted(alone) or [row["first"]]
 
     whole = [r for r in results if r.get("n") != 0]
     return [r | {"firsts": (f := visits(r)), "first": statistics.median(f)} if "first" in r else r for r in whole]
