@@ -117,8 +117,7 @@ def measure(page: str, limit: float, load: machine.Load) -> tuple[list[dict[str,
 
 def pages(backends: list[str], wanted: list[str], engines: list[str], n: int) -> Iterable[str]:
     """The address of each page to open, each in a browser of its own: models on the GPU, where one would find what
-    another one has compiled, and engines alone there as well, for their first predictions; then all on the CPU; then the
-    start-up."""
+    another one has compiled, engines alone there as well, for their first predictions; all on the CPU; the start-up."""
     taking_part = {b: [e for e in ENGINES[b] if e.split(":")[0] in engines] for b in backends}
 
     def page(models: str, engines: list[str], n: int) -> str:
