@@ -3,7 +3,7 @@
 //   x_ (10, lines, f) from winograd_multiply.glsl
 //   -> (n, out_h, out_w, f)
 //
-// Params    lines: down and across an image; span: pixels from one line to the next as (y, x), a power of two; size_out in pixels
+// Params    lines: down and across an image; span: pixels from one line to the next, size_out, both as (y, x)
 #include "tensor.glsl"
 #include "line.glsl"
 

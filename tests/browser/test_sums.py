@@ -9,6 +9,7 @@ from tests.browser.test_runner import RUNNER, START, planned
 from tests.cases import TOLERANCE, error
 from tools.browser import firefox
 from webkeras import ops
+from webkeras.backends.webgl2 import selftest
 from webkeras.backends.webgl2.layout import Limits
 from webkeras.graph import Graph, Literal, Value, run
 
@@ -104,3 +105,17 @@ def test_a_square_of_fragments_multiplies_tiles_that_lie_in_two_rows(page):
     x = Value(graph[0], name="x")
     assert '"rows": 2' in planned(Graph({"x": x}, {"y": graph[1](x)}), Limits(**limits))
     sums_as_one_does(page, graph, "SQUARE", **limits)
+
+
+def test_both_drivers_are_asked(fox, page):
+    """And so the product uses here what is tested here."""
+    for site, neighbours in ((fox, 2), (page, 4)):
+        said = site.js(START + "return [r.neighbours, r.gl.getParameter(r.gl.RENDERER)];", RUNNER)
+        assert said[0] == neighbours, said[1]
+
+
+def test_the_self_test_finds_a_driver_whose_derivatives_are_of_each_row(fox):
+    """Mesa's is such a one; it computes all but what fragments of a square tell each other."""
+    body = START + "const e = open(args[1]); r.run(e, {}); return floats(r.read(e));"
+    found = fox.js(body, RUNNER, planned(selftest.graph(), Limits(neighbours=4)))
+    assert "a convolution wrongly" in selftest.complaint(found)

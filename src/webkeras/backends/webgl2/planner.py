@@ -21,8 +21,10 @@ from webkeras.graph import Constant, Graph, Node, Value
 from webkeras.shapes import Shape, size
 
 #: Shaders that read w_ by WEIGHT.
-READERS = ("conv", "conv_transpose", "depthwise", "line_kernel", "matmul", "take", "winograd_kernel")
-WEIGHING = {f"{name}.glsl" for name in READERS}
+WEIGHING = {
+    f"{name}.glsl"
+    for name in ("conv", "conv_transpose", "depthwise", "line_kernel", "matmul", "take", "winograd_kernel")
+}
 
 Kernel = Callable[["Planner", Node], None]
 Params = dict[str, Any]
