@@ -26,19 +26,19 @@ layout(std140) uniform Params {
 #include "epilogue.glsl"
 
 #ifndef FEW
-#define MATRIX(f) mat4(WEIGHT(f, k), WEIGHT(f, k + 1), WEIGHT(f, k + 2), WEIGHT(f, k + 3))
+#define MATRIX(f) mat4(ROW(f, k, 0), ROW(f, k, 1), ROW(f, k, 2), ROW(f, k, 3))
 #define OWN(v) v
 #elif FEW == 3
 #define WEIGHTS mat3x4
-#define MATRIX(f) mat3x4(WEIGHT(f, k), WEIGHT(f, k + 1), WEIGHT(f, k + 2))
+#define MATRIX(f) mat3x4(ROW(f, k, 0), ROW(f, k, 1), ROW(f, k, 2))
 #define OWN(v) v.xyz
 #elif FEW == 2
 #define WEIGHTS mat2x4
-#define MATRIX(f) mat2x4(WEIGHT(f, k), WEIGHT(f, k + 1))
+#define MATRIX(f) mat2x4(ROW(f, k, 0), ROW(f, k, 1))
 #define OWN(v) v.xy
 #else
 #define WEIGHTS vec4
-#define MATRIX(f) WEIGHT(f, k)
+#define MATRIX(f) ROW(f, k, 0)
 #define OWN(v) v.x
 #endif
 #include "sums.glsl"
@@ -54,7 +54,7 @@ layout(std140) uniform Params {
 
 #ifdef SQUARE
 #define SPOT(g) j = MINE(g, WINDOW - 1); spot[g] = ivec2(BEYOND(PLACE(j)) * tile.x, PLACE(j) - BEYOND(PLACE(j)) * LANES); INSIDE_(g, j)
-#define FETCHED(g) KEPT(texelFetch(x_, x_at(column + spot[g].x, row, spot[g].y), 0), inside[g] & here)
+#define FETCHED(g) KEPT(X(x_at(column + spot[g].x, row, spot[g].y)), inside[g] & here)
 #define LOADS EACH_TELL
 #else
 #define LOADS EACH_PIXEL(LOAD)
@@ -67,16 +67,17 @@ layout(std140) uniform Params {
 #define PLACE(j) ((j) * SKIP - PAD)
 #define INSIDE(j) INSIDE_(j, j)
 #define INSIDE_(i, j) inside[i] = x * STRIDE + PLACE(j) >= 0 && x * STRIDE + PLACE(j) < size.z ? ~0u : 0u;
-#define LOAD(j) v[j] = KEPT(texelFetch(x_, x_at(column + BEYOND(PLACE(j)) * tile.x, row, PLACE(j) - BEYOND(PLACE(j)) * LANES), 0), inside[j] & here);
+#define LOAD(j) v[j] = KEPT(X(x_at(column + BEYOND(PLACE(j)) * tile.x, row, PLACE(j) - BEYOND(PLACE(j)) * LANES)), inside[j] & here);
 #define TAP(kx) k = tap + kx * c; MATRICES WITH_LANE(MULTIPLY, kx)
 #else
 #define STRIDE 1
 #define SKIP 1
 #define INSIDE(p)
-#define LOAD(p) ix = (x + p) * stride.z + kx * spread.z - pad.z; v[p] = KEPT(PIXEL(x_, x_at, tile, row, ix, i + first + from), ix >= 0 && ix < size.z ? here : 0u);
+#define LOAD(p) ix = (x + p) * stride.z + kx * spread.z - pad.z; v[p] = KEPT(PIXEL(tile, row, ix, i + first + from), ix >= 0 && ix < size.z ? here : 0u);
 #endif
 
 void main() {
+  LOOK_X LOOK_W
   HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4, block = x;
   x *= LANES;

@@ -26,10 +26,11 @@ int source(int o, int t, int stride, int size) {
 }
 
 #define ZERO(p) sum[p] = vec4(0.0);
-#define MULTIPLY(p) ix = source(x + p + pad.z, kx * spread.z, stride.z, size.z); if (ix >= 0) sum[p] += m * PIXEL(x_, x_at, tile, row, ix, i);
+#define MULTIPLY(p) ix = source(x + p + pad.z, kx * spread.z, stride.z, size.z); if (ix >= 0) sum[p] += m * PIXEL(tile, row, ix, i);
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {
+  LOOK_X LOOK_W
   HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4, ix;
   x *= LANES;

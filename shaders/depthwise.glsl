@@ -38,7 +38,7 @@ layout(std140) uniform Params {
 #ifdef MULTIPLIER
 #define LOAD(j) v[j] = KEPT(channels(tile, row, x * STRIDE + PLACE(j), f4), inside[j] & here);
 #else
-#define LOAD(j) v[j] = KEPT(texelFetch(x_, x_at(column + BEYOND(PLACE(j)) * tile.x, row, PLACE(j) - BEYOND(PLACE(j)) * LANES), 0), inside[j] & here);
+#define LOAD(j) v[j] = KEPT(X(x_at(column + BEYOND(PLACE(j)) * tile.x, row, PLACE(j) - BEYOND(PLACE(j)) * LANES)), inside[j] & here);
 #endif
 #define TAP(kx) m = WEIGHT(f4, tap + kx); WITH_LANE(MULTIPLY, kx)
 #else
@@ -54,15 +54,16 @@ vec4 channels(ivec3 tile, int row, int x, int f4) {
   vec4 v;
   for (int i = 0; i < 4; i++) {
     int c = (4 * f4 + i) / MULTIPLIER;
-    v[i] = PIXEL(x_, x_at, tile, row, x, c >> 2)[c & 3];
+    v[i] = PIXEL(tile, row, x, c >> 2)[c & 3];
   }
   return v;
 #else
-  return PIXEL(x_, x_at, tile, row, x, f4);
+  return PIXEL(tile, row, x, f4);
 #endif
 }
 
 void main() {
+  LOOK_X LOOK_W
   HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4, block = x;
   x *= LANES;

@@ -18,11 +18,12 @@ layout(std140) uniform Params {
   EXTRA_PARAMS
 };
 
-#define LOAD(k) p = from + k * next; d[k] = kept(PIXEL(x_, x_at, lies, image * size.x + p.x, p.y, c4), p.x >= 0 && p.x < size.x && p.y >= 0 && p.y < size.y ? ~0u : 0u);
+#define LOAD(k) p = from + k * next; d[k] = kept(PIXEL(lies, image * size.x + p.x, p.y, c4), p.x >= 0 && p.x < size.x && p.y >= 0 && p.y < size.y ? ~0u : 0u);
 #define EVEN(q) (q.x * d[2] + q.y * d[4] + q.z * d[6] + d[8])
 #define ODD(q) (q.x * d[1] + q.y * d[3] + q.z * d[5] + d[7])
 
 void main() {
+  LOOK_X
   HERE(at);
   int x = at.x / out_c4, c4 = at.x - x * out_c4;
   int i = at.y / lines.z, line = (at.y - i * lines.z) * wide + x, row = line / lines.y;

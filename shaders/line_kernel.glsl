@@ -19,6 +19,7 @@ layout(std140) uniform Params {
 #define SCALE(p, q) (0.5 / (q * (q * (q * (q + NEAR[p].z) + NEAR[p].y) + NEAR[p].x)))
 
 void main() {
+  LOOK_W
   HERE(at);
   int i = at.y / in_c, c = at.y - i * in_c;
   vec4 g[7];

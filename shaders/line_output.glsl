@@ -23,10 +23,11 @@ const vec4 A[10] = vec4[10](vec4(1.0, 0.0, 0.0, 0.0), POWERS(POINT[0]), POWERS(-
   vec4(0.0, 0.0, 0.0, 1.0), POWERS(POINT[2]), POWERS(-POINT[2]), POWERS(POINT[3]), POWERS(-POINT[3]));
 
 #define PLACE(p) px = min(x + p, last); across = px / each.y; line[p] = first + across; power[p] = part + px - across * each.y; v[p] = vec4(0.0);
-#define ADD(p) v[p] += a[power[p]] * PIXEL(x_, x_at, lies, i, line[p], f4);
+#define ADD(p) v[p] += a[power[p]] * PIXEL(lies, i, line[p], f4);
 #define STORE(p) out_[p] = tailed(epilogue(v[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {
+  LOOK_X
   HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4;
   x *= LANES;

@@ -26,19 +26,20 @@ layout(std140) uniform Params {
 #include "epilogue.glsl"
 #include "sums.glsl"
 
-#define MATRIX(f) mat4(WEIGHT(f, k), WEIGHT(f, k + 1), WEIGHT(f, k + 2), WEIGHT(f, k + 3))
+#define MATRIX(f) mat4(ROW(f, k, 0), ROW(f, k, 1), ROW(f, k, 2), ROW(f, k, 3))
 #ifdef SQUARE
-#define SPOT(g) layer[g] = MINE(g, LANES - 1);
-#define FETCHED(g) texelFetch(x_, ivec3(place, layer[g]), 0)
+#define SPOT(g) layer[g] = float(MINE(g, LANES - 1));
+#define FETCHED(g) texture(x_, vec3(place, layer[g]))
 #define MULTIPLY(p) ADD(p, v[p])
-#define PRODUCT place = x_at(column, at.y, 0).xy; MATRICES EACH_TELL EACH_LANE(MULTIPLY) column += TURN; k += 4 * TURN;
+#define PRODUCT place = (vec2(x_at(column, at.y, 0).xy) + 0.5) * x_texel.xy; MATRICES EACH_TELL EACH_LANE(MULTIPLY) column += TURN; k += 4 * TURN;
 #else
-#define MULTIPLY(p) ADD(p, texelFetch(x_, ivec3(place, p), 0))
+#define MULTIPLY(p) ADD(p, X(ivec3(place, p)))
 #define PRODUCT place = x_at(column, at.y, 0).xy; MATRICES EACH_LANE(MULTIPLY) column += TURN; k += 4 * TURN;
 #endif
 #define STORE(p) out_[p] = tailed(epilogue(sum[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {
+  LOOK_X LOOK_W
   HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4;
   SUMS
@@ -51,7 +52,7 @@ void main() {
     int column = BLOCK(tile, px) * tile.x, layer = LAYER(tile, px), turns = min(tile.x, whole - px * tile.x);
     for (int i = 0; i < turns; i++) {
       MATRICES
-      ADD(0, texelFetch(x_, x_at(column, row, layer), 0))
+      ADD(0, X(x_at(column, row, layer)))
       column++;
       k += 4;
     }
@@ -60,12 +61,14 @@ void main() {
   int from = FIRST, turns = in_c4, column = x * turns + from;
   int k = (at.y / w_rows.x % w_rows.y) * in_c + 4 * from;
   x *= LANES;
-  ivec2 place;
 #ifdef SQUARE
+  vec2 place;
   TELLING
   vec4 v[LANES];
-  int layer[SQUARE];
+  float layer[SQUARE];
   EACH_GROUP(SPOT)
+#else
+  ivec2 place;
 #endif
   for (int i = 0; i < turns; i += TURN) { PRODUCT }
 #endif

@@ -19,11 +19,11 @@ layout(std140) uniform Params {
 
 #ifdef MAX
 #define ZERO(p) v[p] = vec4(uintBitsToFloat(0xff800000u));
-#define TAKE(p) ix = clamp((x + p) * stride + kx, 0, size.z - 1); v[p] = max(v[p], PIXEL(x_, x_at, tile, row, ix, f4));
+#define TAKE(p) ix = clamp((x + p) * stride + kx, 0, size.z - 1); v[p] = max(v[p], PIXEL(tile, row, ix, f4));
 #define STORE(p) out_[p] = tailed(epilogue(v[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 #else
 #define ZERO(p) v[p] = vec4(0.0);
-#define TAKE(p) ix = (x + p) * stride + kx; v[p] += kept(PIXEL(x_, x_at, tile, row, ix, f4), ix >= 0 && ix < size.z ? ~0u : 0u);
+#define TAKE(p) ix = (x + p) * stride + kx; v[p] += kept(PIXEL(tile, row, ix, f4), ix >= 0 && ix < size.z ? ~0u : 0u);
 #define STORE(p) out_[p] = tailed(epilogue(v[p] / float(many * within((x + p) * stride - pad, wide, size.z)), at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 #endif
 
@@ -31,6 +31,7 @@ layout(std140) uniform Params {
 int within(int low, int n, int size) { return max(min(low + n, size) - max(low, 0), 1); }
 
 void main() {
+  LOOK_X
   HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4, ix;
   x *= LANES;

@@ -33,13 +33,13 @@ vec4 reduced(int row, int x, int f4) {
     EACH_SOURCE {
 #ifdef CHANNELS
       for (int c4 = 0; c4 < texels; c4++) {
-        vec4 v = PIXEL(x_, x_at, tile, r, ix, c4);
+        vec4 v = PIXEL(tile, r, ix, c4);
         int left = c - 4 * c4;
         v = vec4(v.x, left > 1 ? v.y : START, left > 2 ? v.z : START, left > 3 ? v.w : START);
         sum = REDUCE(sum, v);
       }
 #else
-      sum = REDUCE(sum, PIXEL(x_, x_at, tile, r, ix, f4));
+      sum = REDUCE(sum, PIXEL(tile, r, ix, f4));
 #endif
     }
   }
@@ -54,6 +54,7 @@ vec4 reduced(int row, int x, int f4) {
 #define STORE(p) out_[p] = tailed(epilogue(v[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {
+  LOOK_X
   HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4;
   x *= LANES;

@@ -17,10 +17,11 @@ layout(std140) uniform Params {
 
 #include "epilogue.glsl"
 
-#define PLACE(q) PIXEL(x_, x_at, tile, (image * had.x + q.x) * had.y + q.y, q.z, f4)
+#define PLACE(q) PIXEL(tile, (image * had.x + q.x) * had.y + q.y, q.z, f4)
 #define STORE(p) out_[p] = tailed(epilogue(v[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {
+  LOOK_X
   HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4;
   x *= LANES;

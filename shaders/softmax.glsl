@@ -20,7 +20,7 @@ vec4 masked(vec4 v, int left, float other) {
   return vec4(v.x, left > 1 ? v.y : other, left > 2 ? v.z : other, left > 3 ? v.w : other);
 }
 
-#define TEXEL(i) texelFetch(x_, x_at(column + (i), row, layer), 0)
+#define TEXEL(i) X(x_at(column + (i), row, layer))
 
 vec4 softmax(int row, int x, int f4) {
   ivec3 tile = x_tile;
@@ -46,6 +46,7 @@ vec4 softmax(int row, int x, int f4) {
 #define STORE(p) out_[p] = tailed(epilogue(v[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {
+  LOOK_X
   HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4;
   x *= LANES;

@@ -49,7 +49,7 @@ vec4 joined(vec4 even, vec4 odd) {
 #define TURN 1
 #define SUMS vec4 sum[LANES]; WEIGHTS m;
 #define ZERO(p) sum[p] = vec4(0.0);
-#define MATRICES m = MATRIX(f4);
+#define MATRICES LOOK_AT(f4, k) m = MATRIX(f4);
 #define ADD(p, v) sum[p] += m * (v);
 #define JOIN(p)
 #endif

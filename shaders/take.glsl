@@ -18,6 +18,7 @@ layout(std140) uniform Params {
 #define STORE(p) out_[p] = tailed(v[p], f4 == out_c4 - 1);
 
 void main() {
+  LOOK_W
   HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4;
   x *= LANES;

@@ -31,6 +31,9 @@
 // to it (define TAIL = c mod 4 where that is not 0; where fragments write one texel, a parameter, for few programs are to
 // do for many models). Pixels beyond w hold anything; whoever reads checks x < w.
 //
+// Where SAMPLED, kernels read by texture() instead of texelFetch, the same texels: SwiftShader takes 210 instructions for a
+// texelFetch, for it asks which level each fragment wants and whether every coordinate is inside.
+//
 // What a kernel reads of its parameters in a loop it reads into a variable before: SwiftShader checks the bounds of a
 // uniform block at every read.
 precision highp float;
@@ -101,16 +104,44 @@ ivec2 unstacked(ivec2 at) { return ivec2(2 * at.x + (at.y & 1), at.y >> 1); }
 #define LAYER(tile, px) ((px) - BLOCK(tile, px) * tile.y)
 // The block that pixel j of a fragment's own lies in, from the fragment's: j is known beforehand, and may be negative.
 #define BEYOND(j) (((j) + 4096 * LANES) / LANES - 4096)
-// The four channels c4 of pixel px of sampler t.
-#define PIXEL(t, place, tile, row, px, c4) texelFetch(t, place(BLOCK(tile, px) * tile.x + (c4), row, LAYER(tile, px)), 0)
 
 #ifdef W_PLAIN
 #define WEIGHTS_IN sampler2D
-#define WEIGHT(f4, row) texelFetch(w_, w_at(f4, row, 0).xy, 0)
+#define W_PLACE(at) (at).xy
 #else
 #define WEIGHTS_IN sampler2DArray
-#define WEIGHT(f4, row) texelFetch(w_, w_at(f4, row, 0), 0)
+#define W_PLACE(at) at
 #endif
+
+// X(at) is a texel of sampler x_, WEIGHT(f4, row) one of w_; LOOK_X and LOOK_W come before, in main.
+#ifdef SAMPLED
+vec3 x_texel, w_texel;  // a texel as a share of x_, of w_
+#define LOOK_X x_texel = vec3(1.0 / vec2(textureSize(x_, 0).xy), 1.0);
+#define LOOK_W w_texel = vec3(1.0 / vec2(textureSize(w_, 0).xy), 1.0);
+#define MIDDLE(at, texel) ((vec3(at) + vec3(0.5, 0.5, 0.0)) * texel)
+#define X(at) texture(x_, MIDDLE(at, x_texel))
+#define WEIGHT(f4, row) texture(w_, W_PLACE(MIDDLE(w_at(f4, row, 0), w_texel)))
+#else
+#define LOOK_X
+#define LOOK_W
+#define X(at) texelFetch(x_, at, 0)
+#define WEIGHT(f4, row) texelFetch(w_, W_PLACE(w_at(f4, row, 0)), 0)
+#endif
+
+// ROW(f4, row, i) is WEIGHT(f4, row + i), after LOOK_AT(f4, row).
+#if defined(SAMPLED) && !defined(FOLD)
+vec2 w_spot;
+#define LOOK_AT(f4, row) w_spot = (vec2(f4, row) + 0.5) * w_texel.xy;
+#define BELOW(i) vec3(w_spot.x, w_spot.y + float(i) * w_texel.y, 0.0)
+#define ROW(f4, row, i) texture(w_, W_PLACE(BELOW(i)))
+#else
+#define LOOK_AT(f4, row)
+#define ROW(f4, row, i) WEIGHT(f4, (row) + i)
+#endif
+
+// Where the four channels c4 of pixel px lie, and they themselves in x_.
+#define AT(place, tile, row, px, c4) place(BLOCK(tile, px) * tile.x + (c4), row, LAYER(tile, px))
+#define PIXEL(tile, row, px, c4) X(AT(x_at, tile, row, px, c4))
 
 // v where the mask has all bits, zeros where it has none. Branches would cost a software GPU a third of its time.
 vec4 kept(vec4 v, uint mask) { return uintBitsToFloat(floatBitsToUint(v) & mask); }

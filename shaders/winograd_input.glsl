@@ -21,10 +21,11 @@ const float B[36] = float[36](1.265625, 0.0, -2.8125, 0.0, 1.0, 0.0, 0.0, -1.687
   0.0, 1.265625, 0.0, -2.8125, 0.0, 1.0);
 
 #define INSIDE(k) inside[k] = x + k >= 0 && x + k < size.y ? ~0u : 0u;
-#define ADD(k) t[k] += b * kept(PIXEL(x_, x_at, lies, row, x + k, c4), inside[k]);
+#define ADD(k) t[k] += b * kept(PIXEL(lies, row, x + k, c4), inside[k]);
 #define ZERO(k) t[k] = vec4(0.0);
 
 void main() {
+  LOOK_X
   HERE(at);
   int x = at.x / out_c4, c4 = at.x - x * out_c4;
   int i = at.y / tiles.z, tile = (at.y - i * tiles.z) * wide + x, row_ = tile / tiles.y;

@@ -26,6 +26,7 @@ vec4 rows(int i, int c, int b, int f4) {
 #define STORE(j) out_[j] = G[j].x * g0 + G[j].y * g1 + G[j].z * g2;
 
 void main() {
+  LOOK_W
   HERE(at);
   int i = at.y / in_c, c = at.y - i * in_c;
   vec4 g0 = rows(i, c, 0, at.x), g1 = rows(i, c, 1, at.x), g2 = rows(i, c, 2, at.x);

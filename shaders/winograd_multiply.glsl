@@ -22,24 +22,29 @@ layout(std140) uniform Params {
 #define START(s, p)
 #define TILE(p) x_at((x + p) * texels + c4, i, j)
 #endif
-#define WEIGHT_(f, k) texelFetch(w_, w_at(f, k, j), 0)
-#define MATRIX(f) mat4(WEIGHT_(f, k), WEIGHT_(f, k + 1), WEIGHT_(f, k + 2), WEIGHT_(f, k + 3))
+#if defined(SAMPLED) && !defined(FOLD)
+#define ROW_(f, k, i) texture(w_, vec3(BELOW(i).xy, j))
+#else
+#define ROW_(f, k, i) texelFetch(w_, w_at(f, k + i, j), 0)
+#endif
+#define MATRIX(f) mat4(ROW_(f, k, 0), ROW_(f, k, 1), ROW_(f, k, 2), ROW_(f, k, 3))
 #ifdef SQUARE
 #define SPOTS SQUARE
 #define SPOT(g) START(g, MINE(g, LANES - 1))
-#define FETCHED(g) texelFetch(x_, TILE(g), 0)
+#define FETCHED(g) X(TILE(g))
 #define MULTIPLY(p) ADD(p, v[p])
 #define PRODUCT MATRICES EACH_TELL EACH_LANE(MULTIPLY) c4 += TURN; k += 4 * TURN;
 #else
 #define SPOTS LANES
 #define SPOT(p) START(p, p)
-#define MULTIPLY(p) ADD(p, texelFetch(x_, TILE(p), 0))
+#define MULTIPLY(p) ADD(p, X(TILE(p)))
 #define PRODUCT MATRICES EACH_LANE(MULTIPLY) c4 += TURN; k += 4 * TURN;
 #endif
 #define STORE(p) out_[p] = sum[p];
 #include "sums.glsl"
 
 void main() {
+  LOOK_X LOOK_W
   HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4, i = at.y / layers, j = at.y - layers * i, c4 = FIRST, k = i * in_c + 4 * c4;
   int texels = in_c4;

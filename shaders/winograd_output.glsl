@@ -21,10 +21,11 @@ const float A[24] = float[24](1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.75, -0.75, 1.
   0.0, 0.5625, 0.5625, 2.25, 2.25, 0.0, 0.0, 0.421875, -0.421875, 3.375, -3.375, 1.0);
 
 #define ZERO(j) s[j] = vec4(0.0);
-#define ADD(j) s[j] += a * PIXEL(x_, x_at, lies, 6 * i + j, tile, f4);
+#define ADD(j) s[j] += a * PIXEL(lies, 6 * i + j, tile, f4);
 #define STORE(p) out_[p] = tailed(epilogue(v[p], at.x, at.y, x + p, f4, p), f4 == out_c4 - 1);
 
 void main() {
+  LOOK_X
   HERE(at);
   int x = at.x / out_c4, f4 = at.x - x * out_c4;
   x *= LANES;

@@ -109,7 +109,7 @@ def _operand(planner: Any, extras: Extras, v: Value, shape: Shape, out: Tile) ->
         return _shared(extras, name, f"texelFetch({e}, {e}_at({c4}, {row}, 0), 0){spread}")
     extras.declared.append(f"ivec3 {e}_tile;")
     extras.params[f"{e}_tile"] = layout.param
-    extras.locals.append(f"vec4 {name} = PIXEL({e}, {e}_at, {e}_tile, {row}, x, {c4}){spread};")
+    extras.locals.append(f"vec4 {name} = texelFetch({e}, AT({e}_at, {e}_tile, {row}, x, {c4}), 0){spread};")
     return name
 
 

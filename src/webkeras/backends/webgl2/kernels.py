@@ -136,6 +136,8 @@ def conv(planner: Any, node: Node) -> None:
         defines |= shared(planner, node.out, layout, -(-cg // 4), int(defines["WINDOW"]), "KW" in defines)
     channels |= {"group_f4": f // groups // 4 if apart else layout.c4, "group_c4": cg // 4 if apart else 0}
     draw(planner, "conv.glsl", node, layout, inputs, {**params, **channels}, defines)
+    if "FEW" in defines:
+        planner.steps[-1].many = shared(planner, node.out, layout, 1, int(defines["WINDOW"]), "KW" in defines)
 
 
 def ungrouped(w: Value, groups: int) -> Value:

@@ -28,6 +28,11 @@ class Limits:
         SwiftShader to translate; on a GPU they are more than all the draws of a small network."""
         return self.neighbours == 4
 
+    @property
+    def sampled(self) -> bool:
+        """Do kernels read by texture() instead of texelFetch (tensor.glsl)? Where squares are, SwiftShader is."""
+        return self.neighbours == 4
+
 
 WIDE = 1 << 20  # pixels of a wider image are not found by floats
 NEVER = 1 << 24  # larger than any coordinate: a side that is not folded

@@ -69,6 +69,7 @@ class Step:
     params: Params
     label: str
     times: tuple[int, int] = (1, 0)  # how many such rectangles, how many columns apart
+    many: dict[str, str | int] | None = None  # defines that it needs instead of FEW
 
     @property
     def program(self) -> tuple[str, frozenset[tuple[str, str | int]]]:
@@ -341,6 +342,8 @@ class Planner:
             params = {**params, **folded}
         if any(isinstance(v, Tile) and v.w > WIDE for v in lies.values()):
             common["WIDE"] = 1
+        if self.limits.sampled:
+            common["SAMPLED"] = 1
         common |= dict(_whereabouts(s, v) for s, v in lies.items())
         self.steps.append(Step(shader, common, dict(inputs), tuple(targets), viewport, params, label, times))
 
@@ -354,6 +357,14 @@ class Planner:
                 self.textures[w].plain = True
                 s.defines["W_PLAIN"] = 1
 
+    def _few(self) -> None:
+        """A program for many channels does for few as well, at hardly more than theirs, which must be compiled."""
+        programs = {s.program for s in self.steps}
+        for s in self.steps:
+            d = {k: v for k, v in s.defines.items() if k != "FEW"} | (s.many or {})
+            if s.many is not None and programs & {(s.shader, frozenset(x.items())) for x in (d, _in_place(d))}:
+                s.defines = d
+
     def _placed(self) -> None:
         """A program that draws parts of concatenations draws wholes as well, as the only part of themselves."""
         placed = {s.program for s in self.steps if "PLACED" in s.defines}
@@ -364,6 +375,7 @@ class Planner:
     def finish(self) -> Plan:
         """Split what is made once from what every run makes, and let dynamic textures share memory by lifetime."""
         self._flatten()
+        self._few()
         self._placed()
         prepare = [s for s in self.steps if self.textures[s.outs[0]].constant]
         steps = [s for s in self.steps if not self.textures[s.outs[0]].constant]

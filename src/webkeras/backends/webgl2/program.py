@@ -18,6 +18,7 @@ class Listing:
     def __init__(self, plan: Plan) -> None:
         self.textures = plan.textures
         self.sources: dict[tuple[str, tuple[str, ...]], int] = {}
+        self.programs: list[dict[str, Any]] = []
         self.params: dict[str, int] = {}
         self.blocks: list[Mapping[str, Any]] = []
         self.targets: dict[tuple[tuple[int, int], ...], int] = {}
@@ -27,6 +28,10 @@ class Listing:
         out = []
         for s in steps:
             program = self.sources.setdefault((s.source.text, tuple(s.inputs)), len(self.sources))
+            if program == len(self.programs):
+                arrays = [int(not self.textures[t].plain) for t in s.inputs.values()]
+                told = {"source": s.source.text, "samplers": list(s.inputs), "arrays": arrays, "writes": len(s.targets)}
+                self.programs.append(told)
             block = self.params.setdefault(str(s.params), len(self.params))
             if block == len(self.blocks):
                 self.blocks.append(s.params)
@@ -40,8 +45,7 @@ class Listing:
     def whole(self, prepare: Sequence[Step], steps: Sequence[Step]) -> dict[str, Any]:
         """The draws, and all that rows speak of but textures."""
         rows = {"prepare": self.rows(prepare), "steps": self.rows(steps)}
-        programs = [{"source": text, "samplers": names} for text, names in self.sources]
-        return {"programs": programs, "targets": list(self.targets), "params": self.blocks, **rows}
+        return {"programs": self.programs, "targets": list(self.targets), "params": self.blocks, **rows}
 
 
 def program(plan: Plan) -> tuple[str, list[Any]]:

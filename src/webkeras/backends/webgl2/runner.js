@@ -1,8 +1,7 @@
 // runner.js - replays a plan on WebGL2. It knows no layer, no shape and no layout: textures, programs, draws, in order.
-//
 // A plan (plain data, made in Python by backends/webgl2):
 //   textures  [[width, height, layers (0: no array)], ...];  half: do they hold 16-bit floats?
-//   programs  [{source, samplers: [name, ...]}, ...]
+//   programs  [{source, samplers: [name, ...], arrays: [is it one? of each], writes: how many targets}, ...]
 //   uploads   [{texture, elements as common.js has them, and how they lie: {parts}, after every row of them gap zeros
 //             {parts, row, gap}, or in layers {w, c, lanes, stacked}}, ...]
 //   targets   [[[texture, layer], ...], ...]            what a draw writes: a framebuffer each
@@ -38,13 +37,15 @@ globalThis.webkerasRunner = (() => {
     }
 
     open() {
-      const gl = this.gl;
+      const { gl } = this;
       this.full = Boolean(gl.getExtension("EXT_color_buffer_float"));
       if (!this.full && !gl.getExtension("EXT_color_buffer_half_float")) throw new Error("this GPU cannot render to float textures");
       this.parallel = gl.getExtension("KHR_parallel_shader_compile");
       this.programs = new Map(); // source -> program, shared by all plans
       this.textures = 0; // created minus freed
       this.vertex = this.compile(gl.VERTEX_SHADER, VERTEX);
+      gl.bindBuffer(gl.UNIFORM_BUFFER, (this.zeros = gl.createBuffer()));
+      gl.bufferData(gl.UNIFORM_BUFFER, 1 << 14, gl.STATIC_DRAW); // as large as every driver lets a block be
       const masked = gl.getParameter(gl.RENDERER) === "WebKit WebGL" && gl.getExtension("WEBGL_debug_renderer_info");
       this.neighbours ??= told(gl.getParameter(masked ? masked.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
       this.lost = false;
@@ -59,10 +60,9 @@ globalThis.webkerasRunner = (() => {
 
     limits() {
       const gl = this.gl, get = (name) => gl.getParameter(gl[name]);
-      return {
-        max_size: Math.min(get("MAX_TEXTURE_SIZE"), get("MAX_VIEWPORT_DIMS")[0]), samplers: get("MAX_TEXTURE_IMAGE_UNITS"),
-        lanes: Math.min(get("MAX_DRAW_BUFFERS"), get("MAX_COLOR_ATTACHMENTS")) < 8 ? 4 : 8, half: !this.full, neighbours: this.neighbours,
-      };
+      const max_size = Math.min(get("MAX_TEXTURE_SIZE"), get("MAX_VIEWPORT_DIMS")[0]), samplers = get("MAX_TEXTURE_IMAGE_UNITS");
+      const lanes = Math.min(get("MAX_DRAW_BUFFERS"), get("MAX_COLOR_ATTACHMENTS")) < 8 ? 4 : 8;
+      return { max_size, samplers, lanes, half: !this.full, neighbours: this.neighbours };
     }
 
     compile(kind, source) {
@@ -77,9 +77,8 @@ globalThis.webkerasRunner = (() => {
       const gl = this.gl, handle = gl.createProgram(), fragment = this.compile(gl.FRAGMENT_SHADER, source);
       for (const shader of [this.vertex, fragment]) gl.attachShader(handle, shader);
       gl.linkProgram(handle);
-      const p = { handle, fragment, source, ready: false };
-      this.programs.set(source, p);
-      return p;
+      this.programs.set(source, { handle, fragment, source, ready: false });
+      return this.programs.get(source);
     }
 
     // Programs begin to compile: what can be done before there are weights.
@@ -114,21 +113,26 @@ globalThis.webkerasRunner = (() => {
     // What waits for the programs: their errors, and uniform blocks.
     linked(exe) {
       this.alive();
-      exe.programs.forEach((p, i) => p.ready || this.link(p, exe.plan.programs[i]));
+      exe.programs.forEach((p, i) => this.link(p, exe.plan.programs[i]));
       return exe.blocks ? exe : this.pack(exe);
     }
 
-    // Every program draws a pixel of nothing into nothing: what drivers put off until a first draw needs no weights.
+    // Every program draws a pixel of nothing, while others are still asked about: what drivers put off until then needs no weights.
     warm(exe) {
+      this.alive();
+      const { plan, programs } = exe, textures = [0, 8, 8].map((layers) => this.texture(1, 1, layers, plan.half));
+      const targets = plan.programs.map(({ writes: length }) => Array.from({ length }, (_, layer) => [2, layer]));
+      const dry = { plan: { targets }, programs, blocks: this.zeros, textures, framebuffers: [] };
+      try {
+        plan.programs.forEach((p, i) => {
+          this.link(programs[i], p);
+          this.draw(dry, [Object.assign([i, 0, i, 0, 0, 1, 1, p.arrays], { offset: 0 })]);
+          this.gl.flush();
+        });
+      } finally {
+        textures.forEach((_, i) => this.drop(dry, i));
+      }
       this.linked(exe);
-      const { plan, programs, blocks } = exe, all = [...plan.prepare, ...plan.steps];
-      const firsts = programs.map((_, i) => all.find((s) => s[0] === i));
-      const targets = firsts.map((s) => plan.targets[s[2]].map((_, i) => [2, i]));
-      const textures = [0, 8, 8].map((layers) => this.texture(1, 1, layers, plan.half));
-      const dry = { plan: { targets }, programs, blocks, textures, framebuffers: [] };
-      this.draw(dry, firsts.map(({ 0: p, 7: read, offset }, i) =>
-        Object.assign([p, 0, i, 0, 0, 1, 1, read.map((t) => Number(plan.textures[t][2] > 0))], { offset })));
-      textures.forEach((_, i) => this.drop(dry, i));
     }
 
     finish(exe) { // the draws that make constants
@@ -144,6 +148,7 @@ globalThis.webkerasRunner = (() => {
 
     link(p, described) {
       const gl = this.gl;
+      if (p.ready) return;
       if (!gl.getProgramParameter(p.handle, gl.LINK_STATUS)) {
         const log = gl.getShaderInfoLog(p.fragment) || gl.getProgramInfoLog(p.handle) || "no reason given";
         this.programs.delete(p.source);
@@ -192,8 +197,7 @@ globalThis.webkerasRunner = (() => {
       this.bind(t);
       gl[`texStorage${size.length}D`](t.target, 1, half ? gl.RGBA16F : gl.RGBA32F, ...size);
       for (const end of ["MIN", "MAG"]) gl.texParameteri(t.target, gl[`TEXTURE_${end}_FILTER`], gl.NEAREST);
-      this.textures++;
-      return t;
+      return this.textures++, t;
     }
 
     // Elements in order into a texture, as they lie there; where they do not fill it, zeros follow.
@@ -219,10 +223,9 @@ globalThis.webkerasRunner = (() => {
     }
 
     framebuffer(exe, target) {
-      const gl = this.gl, made = exe.framebuffers[target], f = (exe.framebuffers[target] ??= gl.createFramebuffer());
+      const gl = this.gl, made = exe.framebuffers[target], f = (exe.framebuffers[target] ??= gl.createFramebuffer()), layers = exe.plan.targets[target];
       gl.bindFramebuffer(gl.FRAMEBUFFER, f);
       if (made) return;
-      const layers = exe.plan.targets[target];
       layers.forEach(([texture, layer], i) => this.attach(i, exe.textures[texture], layer));
       gl.drawBuffers(layers.map((_, i) => gl.COLOR_ATTACHMENT0 + i));
     }
@@ -331,14 +334,12 @@ globalThis.webkerasRunner = (() => {
         else if (last && now - start < SLICE) exe.chunk *= 2;
         [last, start] = [fence, now];
       }
-      this.gl.deleteSync(last);
-      return this.collect(exe, SLICE);
+      return this.gl.deleteSync(last), this.collect(exe, SLICE);
     }
 
     fence() {
-      const fence = this.gl.fenceSync(this.gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
-      this.gl.flush();
-      return fence;
+      const { gl } = this, fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+      return gl.flush(), fence;
     }
 
     // Asking for a fence all the time would take the processor from a GPU that is software, and from the page.
@@ -391,10 +392,9 @@ globalThis.webkerasRunner = (() => {
       if (this.lost) return;
       exe.textures?.forEach((_, i) => this.drop(exe, i));
       for (const { blocks } of [exe, ...Object.values(exe.adopted)]) this.gl.deleteBuffer(blocks);
-      if (exe.reader) this.gl.deleteFramebuffer(exe.reader);
+      this.gl.deleteFramebuffer(exe.reader);
     }
   }
 
-  const canvas = () => (globalThis.OffscreenCanvas ? new OffscreenCanvas(1, 1) : document.createElement("canvas"));
-  return { create: (own) => new Runner(own ?? canvas()) };
+  return { create: (own) => new Runner(own ?? (globalThis.OffscreenCanvas ? new OffscreenCanvas(1, 1) : document.createElement("canvas"))) };
 })();
