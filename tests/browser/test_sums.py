@@ -31,6 +31,10 @@ def one16(v):
     return conv(v.shape, (1, 1), 16, VALID)[1](v)
 
 
+def nine16(v):
+    return conv(v.shape, (3, 3), 16)[1](v)
+
+
 def one(v):
     return conv(v.shape, (1, 1), 8, VALID)[1](v)
 
@@ -63,6 +67,11 @@ SQUARES = {
     "Winograd": conv((1, 15, 14, 96), (3, 3), 112),
     "Winograd of lines across": conv((2, 17, 19, 48), (1, 7), 80, pads=((0, 0), (2, 4))),
     "written in place": ((1, 3, 23, 16), lambda v: ops.concat(*(one16(v * k) for k in THREE), axis=3)),
+    "1x1, one pixel in the last block": ((2, 3, 17, 16), lambda v: one16(nine16(v))),
+    "one pixel in the last block, and a sum": ((1, 3, 25, 16), lambda v: one16(nine16(v)) + v),
+    "one pixel in the last block, written in place": (
+        (1, 3, 17, 16), lambda v: ops.concat(*(one16(nine16(v) * k) for k in THREE), axis=3)
+    ),
     "rows by a matrix": ((3, 15, 16), lambda v: ops.matmul(v, constant((16, 32), 3))),
     "batches of matrices": ((3, 15, 16), lambda v: ops.matmul(v, constant((3, 16, 16), 4))),
 }

@@ -204,3 +204,34 @@ def test_what_draws_parts_of_concatenations_draws_wholes_as_well():
     steps = [s for s in plan(Graph({"x": x}, {"z": z})).steps if s.shader == "matmul.glsl"]
     assert len(steps) == 3
     assert len({s.source.text for s in steps}) == 1
+
+
+def conv(x, filters, seed, kernel=(3, 3)):
+    """A convolution of every other pixel, with a bias and a ReLU behind it."""
+    floats = np.random.default_rng(seed).normal(size=(*kernel, x.shape[-1], filters))
+    w = Value(floats.shape, constant=Literal(floats.shape, tuple(floats.ravel().tolist())))
+    bias = Value((filters,), constant=Literal((filters,), (0.5,) * filters))
+    return ops.maximum(ops.conv(x, w, strides=(2, 2), pads=((0, 0), (0, 0))) + bias, 0.0)
+
+
+@pytest.mark.parametrize(("width", "draws"), [(17, [8, 1]), (16, [8]), (8, [8])])
+def test_one_pixel_in_the_last_block_is_drawn_by_itself(width, draws):
+    x = Value((2, 3, width, 8), name="x")
+    w = Value((8, 16), constant=Literal((8, 16), (0.5,) * 128))
+    steps = plan(Graph({"x": x}, {"y": ops.matmul(x, w)}), Limits(neighbours=4)).steps
+    steps = [s for s in steps if s.shader == "matmul.glsl"]
+    assert [len(s.targets) for s in steps] == draws
+    columns = sorted(x for s in steps for x in range(s.viewport[0], s.viewport[0] + s.viewport[2]))
+    assert columns == list(range(-(-width // 8) * 2))  # four texels a pixel, stacked: each of two columns once
+    assert {s.viewport[3] for s in steps} == {2 * 2 * 3}
+
+
+@pytest.mark.parametrize(("kernel", "programs"), [((3, 3), 1), ((3, 5), 2)])
+def test_a_program_for_many_channels_takes_few(kernel, programs):
+    """The first convolution of an image has three; another one like it makes a program of its own needless."""
+    x = Value((1, 127, 127, 3), name="x")
+    y = conv(conv(x, 32, 1), 32, 2, kernel)
+    convs = [s for s in plan(Graph({"x": x}, {"y": y}), Limits(neighbours=4)).steps if s.shader == "conv.glsl"]
+    assert len(convs) == 2
+    assert len({s.program for s in convs}) == programs
+    assert any("FEW" in s.defines for s in convs) == (programs == 2)

@@ -15,6 +15,7 @@ from webkeras.backends.webgl2.glsl import Source, assemble
 from webkeras.backends.webgl2.joined import Part, parts
 from webkeras.backends.webgl2.layout import NEVER, WIDE, Flat, Layout, Limits, Tile, flat, rows, tile
 from webkeras.backends.webgl2.share import share
+from webkeras.backends.webgl2.tails import tails
 from webkeras.errors import BackendError
 from webkeras.expr import walk
 from webkeras.graph import Constant, Graph, Node, Value
@@ -377,6 +378,7 @@ class Planner:
         self._flatten()
         self._few()
         self._placed()
+        self.steps = tails(self.steps, self.textures)
         prepare = [s for s in self.steps if self.textures[s.outs[0]].constant]
         steps = [s for s in self.steps if not self.textures[s.outs[0]].constant]
         plan = Plan(self.textures, prepare, steps, self.inputs, self.outputs, self.adopt, half=self.limits.half)
