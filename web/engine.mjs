@@ -87,7 +87,7 @@ export class Engine {
       loaded = performance.now();
       this.tell(id, { type: "initprogress", progress: 0 });
     });
-    const bytes = whole.then(() => weights);
+    const bytes = whole.then(() => ((bytes.at = performance.now()), weights));
     bytes.catch((e) => (failed = e));
     await (later ? begin : whole);
     const own = (xs) => xs.map(({ data, shape }) => ({ data: data.slice(), shape }));

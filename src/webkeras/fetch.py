@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +53,7 @@ class Coming:
     """
 
     def __init__(self, promise: Any) -> None:
-        """A JavaScript promise of a Uint8Array."""
+        """A JavaScript promise of a Uint8Array, whose `at` says when they came (performance.now())."""
         self.promise = promise
         self.here: JsBuffer | None = None
         self.expected: tuple[int, str] | None = None
@@ -63,9 +62,11 @@ class Coming:
     async def arrived(self) -> None:
         """Wait for them. Raises WeightsError where they are not what was expected, or what the promise rejects with."""
         if self.here is None:
-            start = time.perf_counter()
+            from js import performance
+
+            start = performance.now()
             self.here = JsBuffer(await self.promise)
-            self.waited = (time.perf_counter() - start) * 1000
+            self.waited = max(0.0, self.promise.at - start)
         if self.expected:
             self.here.expect(*self.expected)
 

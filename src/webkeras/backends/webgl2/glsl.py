@@ -37,9 +37,9 @@ def names() -> tuple[str, ...]:
 
 
 def preload() -> None:
-    """Read every shader file, so that a memory snapshot holds them."""
+    """Read every shader file, so that a memory snapshot holds them, as drivers get them."""
     for name in names():
-        read(name)
+        _bare(name)
 
 
 def assemble(name: str, defines: Mapping[str, str | int]) -> Source:

@@ -343,7 +343,7 @@ class Planner:
             params = {**params, **folded}
         if any(isinstance(v, Tile) and v.w > WIDE for v in lies.values()):
             common["WIDE"] = 1
-        if self.limits.sampled:
+        if self.limits.sampled and n > 2:  # where little is read, what is compiled counts
             common["SAMPLED"] = 1
         common |= dict(_whereabouts(s, v) for s, v in lies.items())
         self.steps.append(Step(shader, common, dict(inputs), tuple(targets), viewport, params, label, times))
@@ -360,10 +360,11 @@ class Planner:
 
     def _few(self) -> None:
         """A program for many channels does for few as well, at hardly more than theirs, which must be compiled."""
-        programs = {s.program for s in self.steps}
-        for s in self.steps:
-            d = {k: v for k, v in s.defines.items() if k != "FEW"} | (s.many or {})
-            if s.many is not None and programs & {(s.shader, frozenset(x.items())) for x in (d, _in_place(d))}:
+        few = [(s, s.many) for s in self.steps if s.many is not None]
+        programs = {s.program for s in self.steps} if few else set()
+        for s, many in few:
+            d = {k: v for k, v in s.defines.items() if k != "FEW"} | many
+            if programs & {(s.shader, frozenset(x.items())) for x in (d, _in_place(d))}:
                 s.defines = d
 
     def _placed(self) -> None:
