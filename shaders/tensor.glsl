@@ -113,26 +113,29 @@ ivec2 unstacked(ivec2 at) { return ivec2(2 * at.x + (at.y & 1), at.y >> 1); }
 #define W_PLACE(at) at
 #endif
 
-// X(at) is a texel of sampler x_, WEIGHT(f4, row) one of w_; LOOK_X and LOOK_W come before, in main.
+// X(at) is a texel of sampler x_, WEIGHT(f4, row) one of w_, of whose layers W_LAYER; LOOK_X and LOOK_W come before, in main.
+#ifndef W_LAYER
+#define W_LAYER 0
+#endif
 #ifdef SAMPLED
 vec3 x_texel, w_texel;  // a texel as a share of x_, of w_
 #define LOOK_X x_texel = vec3(1.0 / vec2(textureSize(x_, 0).xy), 1.0);
 #define LOOK_W w_texel = vec3(1.0 / vec2(textureSize(w_, 0).xy), 1.0);
 #define MIDDLE(at, texel) ((vec3(at) + vec3(0.5, 0.5, 0.0)) * texel)
 #define X(at) texture(x_, MIDDLE(at, x_texel))
-#define WEIGHT(f4, row) texture(w_, W_PLACE(MIDDLE(w_at(f4, row, 0), w_texel)))
+#define WEIGHT(f4, row) texture(w_, W_PLACE(MIDDLE(w_at(f4, row, W_LAYER), w_texel)))
 #else
 #define LOOK_X
 #define LOOK_W
 #define X(at) texelFetch(x_, at, 0)
-#define WEIGHT(f4, row) texelFetch(w_, W_PLACE(w_at(f4, row, 0)), 0)
+#define WEIGHT(f4, row) texelFetch(w_, W_PLACE(w_at(f4, row, W_LAYER)), 0)
 #endif
 
 // ROW(f4, row, i) is WEIGHT(f4, row + i), after LOOK_AT(f4, row).
 #if defined(SAMPLED) && !defined(FOLD)
 vec2 w_spot;
 #define LOOK_AT(f4, row) w_spot = (vec2(f4, row) + 0.5) * w_texel.xy;
-#define BELOW(i) vec3(w_spot.x, w_spot.y + float(i) * w_texel.y, 0.0)
+#define BELOW(i) vec3(w_spot.x, w_spot.y + float(i) * w_texel.y, W_LAYER)
 #define ROW(f4, row, i) texture(w_, W_PLACE(BELOW(i)))
 #else
 #define LOOK_AT(f4, row)

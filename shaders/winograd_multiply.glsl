@@ -6,6 +6,7 @@
 //
 // Defines   WIDE    the tiles of x_ fill several rows (in squares they may in any case)
 // Params    layers of x_ and w_; rows, wide: rows of tiles in x_, tiles in a row; in_c in elements; in_c4, out_c4 in texels
+#define W_LAYER j
 #include "tensor.glsl"
 
 uniform sampler2DArray x_, w_;
@@ -22,12 +23,7 @@ layout(std140) uniform Params {
 #define START(s, p)
 #define TILE(p) x_at((x + p) * texels + c4, i, j)
 #endif
-#if defined(SAMPLED) && !defined(FOLD)
-#define ROW_(f, k, i) texture(w_, vec3(BELOW(i).xy, j))
-#else
-#define ROW_(f, k, i) texelFetch(w_, w_at(f, k + i, j), 0)
-#endif
-#define MATRIX(f) mat4(ROW_(f, k, 0), ROW_(f, k, 1), ROW_(f, k, 2), ROW_(f, k, 3))
+#define MATRIX(f) mat4(ROW(f, k, 0), ROW(f, k, 1), ROW(f, k, 2), ROW(f, k, 3))
 #ifdef SQUARE
 #define SPOTS SQUARE
 #define SPOT(g) START(g, MINE(g, LANES - 1))

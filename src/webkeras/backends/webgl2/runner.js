@@ -45,7 +45,7 @@ globalThis.webkerasRunner = (() => {
       this.textures = 0; // created minus freed
       this.vertex = this.compile(gl.VERTEX_SHADER, VERTEX);
       gl.bindBuffer(gl.UNIFORM_BUFFER, (this.zeros = gl.createBuffer()));
-      gl.bufferData(gl.UNIFORM_BUFFER, 1 << 14, gl.STATIC_DRAW); // as large as every driver lets a block be
+      gl.bufferData(gl.UNIFORM_BUFFER, 1 << 14, gl.STATIC_DRAW); // no loop takes a turn; as large as every driver lets a block be
       const masked = gl.getParameter(gl.RENDERER) === "WebKit WebGL" && gl.getExtension("WEBGL_debug_renderer_info");
       this.neighbours ??= told(gl.getParameter(masked ? masked.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
       this.lost = false;
